@@ -1,0 +1,61 @@
+# make verify and make test do all set-up themselves. make help lists the rest.
+
+SWIFT ?= swift
+PYTHON ?= python3
+VENV := .venv
+VENV_GOLDEN := .venv-golden
+SOURCES := Package.swift Sources Tests Examples
+
+.DEFAULT_GOAL := help
+.PHONY: help setup verify test lint check-golden check-consumer golden golden-check format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
+
+setup: ## install what is missing: libhdf5-dev and pkg-config by apt, hdf5 by brew
+	@scripts/setup.sh
+
+verify: setup ## build for release, run every golden case on the slow path and compare
+	@$(SWIFT) build -c release --product v4-oracle
+	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle verify --golden golden
+
+test: setup ## run all tests
+	@$(SWIFT) test
+
+lint: setup ## check the format of the sources and the golden folder
+	@$(SWIFT) format lint --strict --recursive $(SOURCES)
+	@$(SWIFT) build -c release --product v4-oracle
+	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle golden lint --golden golden
+
+format: ## format the sources in place
+	@$(SWIFT) format --in-place --recursive $(SOURCES)
+
+check-golden: $(VENV)/ready ## check the golden folder from Python (about 40 MB of packages, once)
+	@$(VENV)/bin/python golden/generators/check.py
+
+check-consumer: setup ## build and test a package that depends on this one by a version tag
+	@scripts/check-consumer.sh
+
+golden: $(VENV_GOLDEN)/ready ## make all golden cases anew (several GB of packages, once)
+	@$(VENV_GOLDEN)/bin/python golden/generators/build.py
+	@$(SWIFT) build -c release --product v4-oracle
+	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle golden kills --golden golden --json .build/kills.json
+	@$(VENV_GOLDEN)/bin/python golden/generators/build.py --kills .build/kills.json
+
+golden-check: $(VENV_GOLDEN)/ready ## make all golden cases anew in a temporary folder and compare
+	@$(VENV_GOLDEN)/bin/python golden/generators/build.py --check
+
+$(VENV)/ready: golden/generators/requirements-check.txt
+	@echo "setup: installing numpy, h5py, mpmath and jsonschema into $(VENV) (about 40 MB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV_GOLDEN)/ready: golden/generators/requirements.txt
+	@echo "setup: installing torch and transformers into $(VENV_GOLDEN): a download of about 3 GB, 7 GB on disk"
+	@$(PYTHON) -m venv $(VENV_GOLDEN)
+	@$(VENV_GOLDEN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+clean: ## remove what was built; the virtual environments stay
+	@rm -rf .build

@@ -1,0 +1,58 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// The slow path is the path that every check runs on, so it has to be quick enough even when `swift test` builds for
+// debugging, where plain tensor loops are about a hundred times slower. The numeric targets are therefore always
+// optimized. docs/decisions/0002-compiler-flags.md weighs this for packages that depend on this one.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let package = Package(
+  name: "deepseek-v4-oracle",
+  platforms: [.macOS(.v13)],
+  products: [
+    .executable(name: "v4-oracle", targets: ["v4-oracle"]),
+    .library(
+      name: "DeepSeekV4Oracle",
+      targets: ["Tensors", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // Floor 0
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev", "pkg-config"]), .brew(["hdf5", "pkgconf"])]),
+    .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "Tensors", swiftSettings: optimized),
+
+    // Floor 1
+    .target(
+      name: "GoldenTensors",
+      dependencies: ["Tensors", "CHDF5", .target(name: "CLibCrypto", condition: .when(platforms: [.linux]))],
+      swiftSettings: optimized),
+
+    // Floor 2
+    .target(name: "HyperConnections", dependencies: ["Tensors"], swiftSettings: optimized),
+    .target(name: "ExpertRouting", dependencies: ["Tensors"], swiftSettings: optimized),
+
+    // Floor 4
+    .target(name: "KnownBugs", dependencies: ["HyperConnections", "ExpertRouting"], swiftSettings: optimized),
+
+    // Floor 5
+    .target(name: "Conformance", dependencies: ["GoldenTensors", "KnownBugs"], swiftSettings: optimized),
+
+    // Floor 6
+    .executableTarget(
+      name: "v4-oracle",
+      dependencies: ["Conformance", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+    // Tests
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
+    .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
+    .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
+    .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,83 @@
+import GoldenTensors
+import Tensors
+
+/// What a golden case hands to an operation, in the scalar type of a path, and a record of what was taken.
+///
+/// Whatever is in the file has to be used: an input that an operation never asked for is an error of the harness.
+final class CaseInputs<Scalar: RealScalar> {
+  private let goldenCase: GoldenCase
+  private var taken: Set<String> = []
+
+  init(_ goldenCase: GoldenCase) {
+    self.goldenCase = goldenCase
+  }
+
+  func input(_ name: String) throws -> Tensor<Scalar> { try reals(name, goldenCase.inputs, "inputs") }
+
+  func weight(_ name: String) throws -> Tensor<Scalar> { try reals(name, goldenCase.weights, "weights") }
+
+  func integerInput(_ name: String) throws -> Tensor<Int> { try integers(name, goldenCase.inputs, "inputs") }
+
+  func integerWeight(_ name: String) throws -> Tensor<Int> { try integers(name, goldenCase.weights, "weights") }
+
+  /// A weight that only some cases of an operation have.
+  func weightIfPresent(_ name: String) throws -> Tensor<Scalar>? {
+    goldenCase.weights[name] == nil ? nil : try weight(name)
+  }
+
+  /// An input as it was stored.
+  func storedInput(_ name: String) throws -> StoredTensor { try stored(name, goldenCase.inputs, "inputs") }
+
+  var inputNames: [String] { goldenCase.inputs.keys.sorted() }
+
+  func count(_ name: String) throws -> Int {
+    guard case .integer(let value) = try parameter(name) else { throw fault("the parameter \(name) is not an integer") }
+    return Int(value)
+  }
+
+  func number(_ name: String) throws -> Scalar {
+    guard case .real(let value) = try parameter(name) else { throw fault("the parameter \(name) is not a real number") }
+    return Scalar(value)
+  }
+
+  func choice(_ name: String) throws -> String {
+    guard case .text(let value) = try parameter(name) else { throw fault("the parameter \(name) is not a word") }
+    return value
+  }
+
+  /// What the operation never asked for.
+  var untouched: [String] {
+    let all =
+      goldenCase.inputs.keys.map { "inputs/\($0)" } + goldenCase.weights.keys.map { "weights/\($0)" }
+      + goldenCase.parameters.keys.map { "parameters/\($0)" }
+    return Set(all).subtracting(taken).sorted()
+  }
+
+  private func parameter(_ name: String) throws -> StoredAttribute {
+    taken.insert("parameters/\(name)")
+    guard let value = goldenCase.parameters[name] else { throw fault("there is no parameter \(name)") }
+    return value
+  }
+
+  private func stored(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> StoredTensor {
+    taken.insert("\(groupName)/\(name)")
+    guard let tensor = group[name] else { throw fault("there is no \(groupName)/\(name)") }
+    return tensor
+  }
+
+  private func reals(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> Tensor<Scalar> {
+    guard let tensor = try stored(name, group, groupName).reals(Scalar.self) else {
+      throw fault("\(groupName)/\(name) does not hold reals")
+    }
+    return tensor
+  }
+
+  private func integers(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> Tensor<Int> {
+    guard let tensor = try stored(name, group, groupName).integers else {
+      throw fault("\(groupName)/\(name) does not hold int64")
+    }
+    return tensor
+  }
+
+  private func fault(_ problem: String) -> GoldenError { GoldenError(goldenCase.entry.file, problem) }
+}

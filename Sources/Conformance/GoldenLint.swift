@@ -1,0 +1,47 @@
+import GoldenTensors
+
+/// A check of the golden folder itself. (That the manifest holds together is checked when it is read.)
+public struct GoldenLint: Codable, Sendable {
+  public let cases: Int
+  public let bytes: Int
+  /// Tensors in `expected/` of all cases.
+  public let expectedTensors: Int
+  /// How many of them a run in Double compared.
+  public let comparedTensors: Int
+  public let faults: [String]
+
+  public var passed: Bool { faults.isEmpty }
+
+  public init(_ library: GoldenLibrary) {
+    var faults = library.inventoryFaults().map(\.description)
+    var expected = 0
+    var compared = 0
+    for entry in library.manifest.cases {
+      do {
+        let goldenCase = try library.load(entry)
+        let result = CaseResult(goldenCase, path: .double)
+        expected += goldenCase.expected.count
+        compared += result.comparisons.count
+        let unseen = Set(goldenCase.expected.keys).subtracting(result.comparisons.map(\.tensor))
+        faults += unseen.sorted().map { "\(entry.file): expected/\($0) is never compared" }
+      } catch {
+        faults.append("\(error)")
+      }
+    }
+    cases = library.manifest.cases.count
+    bytes = library.manifest.cases.map(\.bytes).reduce(0, +)
+    expectedTensors = expected
+    comparedTensors = compared
+    self.faults = faults
+  }
+
+  /// The report for people.
+  public var report: String {
+    let summary = """
+      \(cases) cases, \(bytes / 1024) KiB; \(comparedTensors) of \(expectedTensors) expected tensors are compared.
+      """
+    let verdict =
+      passed ? "CLEAN  checksums, inventory, evidence and tolerances agree" : "FAILED  \(faults.count) faults"
+    return ([summary] + faults.map { "FAULT  \($0)" } + [verdict]).joined(separator: "\n")
+  }
+}

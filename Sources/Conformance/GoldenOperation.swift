@@ -1,0 +1,66 @@
+import ExpertRouting
+import GoldenTensors
+import HyperConnections
+import KnownBugs
+import Tensors
+
+/// A tensor that an operation produced.
+enum ProducedTensor: Sendable {
+  /// Reals of a path, widened without loss.
+  case reals(Tensor<Double>)
+  case integers(Tensor<Int>)
+
+  init<Scalar: RealScalar>(_ tensor: Tensor<Scalar>) { self = .reals(tensor.map { Double($0) }) }
+}
+
+/// What an operation produced, and what it warned of.
+struct Production: Sendable {
+  var tensors: [String: ProducedTensor]
+  var warnings: [String] = []
+}
+
+/// The operations of `golden/FORMAT.md`: how the inputs of a case become the tensors that it expects.
+enum GoldenOperation: String, CaseIterable, Sendable {
+  case layout, dtypes, endianness
+  case expand, sinkhorn
+  case equation8 = "equation-8"
+  case site, head
+  case affinity, router
+  case hashRouter = "hash-router"
+  case expert, mixture
+
+  /// Runs the operation on a case.
+  ///
+  /// - Parameters:
+  ///   - goldenCase: what goes in
+  ///   - scalar: the type of the path
+  ///   - steps: the correct ones, or those of a known bug
+  /// - Throws: `InputError` if the operation refuses its input, `GoldenError` if the case is not one of this operation.
+  func run<Scalar: RealScalar>(
+    _ goldenCase: GoldenCase, as scalar: Scalar.Type, steps: StepSet = StepSet()
+  ) throws -> Production {
+    let inputs = CaseInputs<Scalar>(goldenCase)
+    let production = try produce(inputs, steps)
+    if let first = inputs.untouched.first {
+      throw GoldenError(goldenCase.entry.file, "the operation \(rawValue) has no use for \(first)")
+    }
+    return production
+  }
+
+  private func produce<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {
+    switch self {
+    case .layout: try layout(inputs)
+    case .dtypes, .endianness: try widened(inputs)
+    case .expand: try expand(inputs, steps)
+    case .sinkhorn: try sinkhorn(inputs, steps)
+    case .equation8: try equation8(inputs)
+    case .site: try site(inputs, steps)
+    case .head: try head(inputs, steps)
+    case .affinity: try affinity(inputs, steps)
+    case .router: try router(inputs, steps)
+    case .hashRouter: try hashRouter(inputs, steps)
+    case .expert: try expert(inputs, steps)
+    case .mixture: try mixture(inputs, steps)
+    }
+  }
+}

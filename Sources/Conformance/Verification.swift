@@ -1,0 +1,66 @@
+import Foundation
+import GoldenTensors
+
+/// A verification of a whole library of golden cases: every case, on every path asked for.
+public struct Verification: Codable, Sendable {
+  public let goldenDirectory: String
+  public let paths: [VerificationPath]
+  public let filter: String?
+  public let results: [CaseResult]
+  /// What is wrong with the folder itself: files missing, files nobody knows.
+  public let inventoryFaults: [String]
+  public let coverage: Coverage
+  public let seconds: Double
+
+  /// What the cases that passed cover.
+  public struct Coverage: Codable, Equatable, Sendable {
+    public let equationsCovered: Int
+    public let equations: Int
+    public let cases: Int
+    /// Known bugs that at least one case that passed would show.
+    public let bugsKilled: Int
+    public let visibleBugs: Int
+  }
+
+  /// Nothing is missing, nothing is left over, something ran, and everything passed.
+  public var passed: Bool { inventoryFaults.isEmpty && !results.isEmpty && results.allSatisfy(\.passed) }
+
+  public var failures: [CaseResult] { results.filter { !$0.passed } }
+
+  /// Verifies.
+  ///
+  /// - Parameters:
+  ///   - library: the cases
+  ///   - paths: the precisions to run, at least one
+  ///   - filter: a piece of the ids to run; all if nil
+  ///   - progress: called before each run with (runs done, runs in all)
+  /// - Throws: `GoldenError` if the filter matches no case.
+  public init(
+    _ library: GoldenLibrary, paths: [VerificationPath] = VerificationPath.allCases, filter: String? = nil,
+    progress: (Int, Int) -> Void = { _, _ in }
+  ) throws {
+    let start = ContinuousClock.now
+    let entries = library.manifest.cases.filter { filter.map($0.id.contains) ?? true }
+    guard !entries.isEmpty else {
+      throw GoldenError("manifest.json", "no case has '\(filter ?? "")' in its id")
+    }
+    var results: [CaseResult] = []
+    for entry in entries {
+      let loaded = Result { try library.load(entry) }
+      for path in paths {
+        progress(results.count, entries.count * paths.count)
+        switch loaded {
+        case .success(let goldenCase): results.append(CaseResult(goldenCase, path: path))
+        case .failure(let error): results.append(CaseResult(unloadable: entry, path: path, problem: "\(error)"))
+        }
+      }
+    }
+    self.goldenDirectory = library.directory.path
+    self.paths = paths
+    self.filter = filter
+    self.results = results
+    self.inventoryFaults = library.inventoryFaults().map(\.description)
+    self.coverage = Coverage(library.manifest, results)
+    self.seconds = start.duration(to: .now) / .seconds(1)
+  }
+}

@@ -1,0 +1,77 @@
+import Tensors
+
+// Axes: T tokens, d model width, f expert width.
+
+/// One expert: a SwiGLU layer with clamped gate and up projections.
+public struct Expert<Scalar: RealScalar>: Sendable {
+  /// w1, `[f, d]`
+  public let gateProjection: Tensor<Scalar>
+  /// w3, `[f, d]`
+  public let upProjection: Tensor<Scalar>
+  /// w2, `[d, f]`
+  public let downProjection: Tensor<Scalar>
+  /// 0 means no clamp; 10 in the released models.
+  public let clampLimit: Scalar
+  public let steps: any ExpertSteps
+
+  /// - Parameters:
+  ///   - names: what an error calls the three weights
+  ///   - operation: what an error names
+  /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or the clamp limit is unusable.
+  public init(
+    width: Int, gateProjection: Tensor<Scalar>, upProjection: Tensor<Scalar>, downProjection: Tensor<Scalar>,
+    clampLimit: Scalar, isShared: Bool = false, steps: any ExpertSteps = .reference,
+    prefix: String = "", operation: String = "expert"
+  ) throws(InputError) {
+    try requireClampLimit(clampLimit, in: operation)
+    try gateProjection.requireAxes(["f", "d"], prefix + "gate_projection", in: operation)
+    let expertWidth = gateProjection.shape[0]
+    let shapes = [[expertWidth, width], [expertWidth, width], [width, expertWidth]]
+    let weights = [gateProjection, upProjection, downProjection]
+    let names = ["gate_projection", "up_projection", "down_projection"]
+    for (weight, (name, shape)) in zip(weights, zip(names, shapes)) {
+      try weight.requireShape(shape, prefix + name, in: operation)
+      try weight.requireFinite(prefix + name, in: operation)
+    }
+    self.gateProjection = gateProjection
+    self.upProjection = upProjection
+    self.downProjection = downProjection
+    self.clampLimit = steps.clampLimit(clampLimit, isShared: isShared)
+    self.steps = steps
+  }
+
+  /// - Parameters:
+  ///   - hidden: `[T, d]`
+  ///   - slotWeights: `[T]`: the router's weight of this expert for each token; 1 for the shared expert
+  /// - Throws: `InputError` for another shape or for no tokens.
+  public func callAsFunction(
+    _ hidden: Tensor<Scalar>, slotWeights: Tensor<Scalar>
+  ) throws(InputError) -> ExpertOutput<Scalar> {
+    try hidden.requireAxes(["T", "d"], "hidden", in: "expert")
+    try hidden.requireShape([hidden.shape[0], gateProjection.shape[1]], "hidden", in: "expert")
+    try slotWeights.requireShape([hidden.shape[0]], "slot_weights", in: "expert")
+    let gate = try linear(hidden, gateProjection)
+    let up = try linear(hidden, upProjection)
+    let product = try steps.gatedProduct(gate: gate, up: up, limit: clampLimit)
+    let (activation, output) = try steps.downProjection(product, slotWeights: slotWeights, down: downProjection)
+    return ExpertOutput(gate: gate, up: up, activation: activation, output: output)
+  }
+}
+
+/// What an expert computes, step by step.
+public struct ExpertOutput<Scalar: RealScalar>: Sendable {
+  /// `[T, f]`, before the clamp.
+  public let gate: Tensor<Scalar>
+  /// `[T, f]`, before the clamp.
+  public let up: Tensor<Scalar>
+  /// `[T, f]`, after clamp, SiLU, product and slot weight: the input of the down projection.
+  public let activation: Tensor<Scalar>
+  /// `[T, d]`
+  public let output: Tensor<Scalar>
+}
+
+func requireClampLimit<Scalar: RealScalar>(_ limit: Scalar, in operation: String) throws(InputError) {
+  guard limit.isFinite, limit >= 0 else {
+    throw InputError(operation, "clamp_limit must be 0 (off) or positive, got \(limit)")
+  }
+}

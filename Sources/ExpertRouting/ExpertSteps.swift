@@ -1,0 +1,98 @@
+import Tensors
+
+// Axes: T tokens, d model width, f expert width, k experts per token.
+
+/// The steps of the experts (report 2.1 and 4.2.3), one function each, in the order they run.
+///
+/// Every requirement has the correct step as its default; a known bug overrides exactly one.
+public protocol ExpertSteps: Sendable {
+  func clampLimit<Scalar: RealScalar>(_ limit: Scalar, isShared: Bool) -> Scalar
+
+  func clampedGate<Scalar: RealScalar>(_ gate: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar>
+
+  func clampedUp<Scalar: RealScalar>(_ up: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar>
+
+  func gatedProduct<Scalar: RealScalar>(
+    gate: Tensor<Scalar>, up: Tensor<Scalar>, limit: Scalar
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func downProjection<Scalar: RealScalar>(
+    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>
+  ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>)
+
+  func sumOverSlots<Scalar: RealScalar>(
+    _ outputs: [Tensor<Scalar>], experts: [Int]
+  ) throws(InputError) -> Tensor<Scalar>
+}
+
+/// The correct steps: every default, nothing overridden.
+public struct ReferenceExpertSteps: ExpertSteps {
+  public init() {}
+}
+
+extension ExpertSteps where Self == ReferenceExpertSteps {
+  /// The correct steps.
+  public static var reference: ReferenceExpertSteps { ReferenceExpertSteps() }
+}
+
+extension ExpertSteps {
+  /// The clamp limit of an expert: routed and shared experts have the same one (revision B of the released code).
+  public func clampLimit<Scalar: RealScalar>(_ limit: Scalar, isShared: Bool) -> Scalar { limit }
+
+  /// `min(gate, limit)`: capped above only. A limit of 0 means no clamp.
+  ///
+  /// - Parameter gate: `[T, f]`
+  public func clampedGate<Scalar: RealScalar>(_ gate: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar> {
+    limit > 0 ? gate.map { $0 > limit ? limit : $0 } : gate
+  }
+
+  /// `clamp(up, −limit, limit)`: both sides. A limit of 0 means no clamp.
+  ///
+  /// - Parameter up: `[T, f]`
+  public func clampedUp<Scalar: RealScalar>(_ up: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar> {
+    limit > 0 ? up.map { $0 > limit ? limit : $0 < -limit ? -limit : $0 } : up
+  }
+
+  /// SwiGLU: `SiLU(clamped gate) · clamped up`. The clamp comes before the product, not after.
+  ///
+  /// - Parameters:
+  ///   - gate: `[T, f]`
+  ///   - up: `[T, f]`
+  /// - Returns: `[T, f]`
+  public func gatedProduct<Scalar: RealScalar>(
+    gate: Tensor<Scalar>, up: Tensor<Scalar>, limit: Scalar
+  ) throws(InputError) -> Tensor<Scalar> {
+    let silu = clampedGate(gate, limit: limit).map { $0 * sigmoid($0) }
+    return try silu * clampedUp(up, limit: limit)
+  }
+
+  /// The slot weight, then the down projection: `(w · product) W₂ᵀ`.
+  ///
+  /// The order matters where the product is rounded before the projection, as in the deployed model.
+  ///
+  /// - Parameters:
+  ///   - product: `[T, f]`
+  ///   - slotWeights: `[T]`; 1 for the shared expert
+  ///   - down: W₂, `[d, f]`
+  /// - Returns: the input of the projection `[T, f]`, and its output `[T, d]`
+  public func downProjection<Scalar: RealScalar>(
+    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>
+  ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>) {
+    let activation = try slotWeights.reshaped([slotWeights.count, 1]) * product
+    return (activation, try linear(activation, down))
+  }
+
+  /// The routed output of one token: the sum over its slots, in slot order. An expert named twice counts twice.
+  ///
+  /// - Parameters:
+  ///   - outputs: k tensors `[1, d]`
+  ///   - experts: which expert each slot named; not used here: a known bug keeps one slot of each expert
+  /// - Returns: `[1, d]`
+  public func sumOverSlots<Scalar: RealScalar>(
+    _ outputs: [Tensor<Scalar>], experts: [Int]
+  ) throws(InputError) -> Tensor<Scalar> {
+    var sum = Tensor(repeating: Scalar.zero, shape: outputs.first?.shape ?? [])
+    for output in outputs { sum = try sum + output }
+    return sum
+  }
+}

@@ -1,0 +1,64 @@
+// Reordering and cutting. Nothing here computes.
+
+extension Tensor {
+  /// The same elements under another shape.
+  ///
+  /// - Throws: `InputError` if the shapes hold different numbers of elements.
+  public func reshaped(_ newShape: [Int]) throws(InputError) -> Tensor {
+    guard elementCount(of: newShape) == count else {
+      throw InputError("reshape", "shape \(shape) cannot become \(newShape)")
+    }
+    return Tensor(unchecked: newShape, elements)
+  }
+
+  /// The tensor with its last two axes exchanged.
+  ///
+  /// - Throws: `InputError` if there are fewer than two axes.
+  public func transposed() throws(InputError) -> Tensor {
+    guard rank >= 2 else { throw InputError("transpose", "shape \(shape) has fewer than two axes") }
+    let (rows, columns) = (shape[rank - 2], shape[rank - 1])
+    var result: [Element] = []
+    result.reserveCapacity(count)
+    for matrix in stride(from: 0, to: count, by: max(rows * columns, 1)) {
+      for column in 0..<columns {
+        for row in 0..<rows { result.append(elements[matrix + row * columns + column]) }
+      }
+    }
+    return Tensor(unchecked: shape.dropLast(2) + [columns, rows], result)
+  }
+
+  /// A range of the last axis.
+  ///
+  /// - Throws: `InputError` if the range is not inside the axis.
+  public func lastAxis(_ range: Range<Int>) throws(InputError) -> Tensor {
+    guard let width = shape.last, range.lowerBound >= 0, range.upperBound <= width else {
+      throw InputError("slice", "range \(range) is outside the last axis of shape \(shape)")
+    }
+    var result: [Element] = []
+    result.reserveCapacity(count / max(width, 1) * range.count)
+    for row in stride(from: 0, to: count, by: max(width, 1)) {
+      result += elements[(row + range.lowerBound)..<(row + range.upperBound)]
+    }
+    return Tensor(unchecked: shape.dropLast() + [range.count], result)
+  }
+
+  /// The part of the tensor at one position of its first axis.
+  ///
+  /// - Throws: `InputError` if the position is outside the axis.
+  public func slice(_ position: Int) throws(InputError) -> Tensor {
+    guard let length = shape.first, (0..<length).contains(position) else {
+      throw InputError("slice", "position \(position) is outside the first axis of shape \(shape)")
+    }
+    let width = count / length
+    return Tensor(unchecked: Array(shape.dropFirst()), Array(elements[(position * width)..<((position + 1) * width)]))
+  }
+
+  /// Tensors of one shape, along a new first axis.
+  ///
+  /// - Throws: `InputError` if there is none, or if the shapes differ.
+  public static func stacked(_ parts: [Tensor]) throws(InputError) -> Tensor {
+    guard let first = parts.first else { throw InputError("stack", "there is nothing to stack") }
+    for part in parts { try part.requireShape(first.shape, "part", in: "stack") }
+    return Tensor(unchecked: [parts.count] + first.shape, parts.flatMap(\.elements))
+  }
+}

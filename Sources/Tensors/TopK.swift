@@ -1,0 +1,39 @@
+/// The `k` largest scores of each row, as this package defines it for the router and for the indexer.
+///
+/// Order: **score descending, then index ascending**. The report and the released code leave equal scores undefined;
+/// golden cases state this rule, and give the margin by which each selection was decided.
+public struct TopK<Scalar: RealScalar>: Sendable {
+  /// `[T, k]`: the selected positions, best first.
+  public let indices: Tensor<Int>
+  /// `[T]`: the k-th minus the (k+1)-th score; `+∞` where nothing was rejected.
+  public let margin: Tensor<Scalar>
+
+  /// - Parameters:
+  ///   - scores: `[T, E]`
+  ///   - k: between 1 and `E`
+  ///   - parameter: what `k` is called in an error
+  ///   - operation: the operation that an error names
+  /// - Throws: `InputError` if `k` is out of range or a score is NaN.
+  public init(
+    _ scores: Tensor<Scalar>, k: Int, parameter: String = "k", in operation: String
+  ) throws(InputError) {
+    try scores.requireAxes(["T", "E"], "scores", in: operation)
+    let (tokens, candidates) = (scores.shape[0], scores.shape[1])
+    guard (1...candidates).contains(k) else {
+      throw InputError(operation, "\(parameter) must be between 1 and \(candidates), got \(k)")
+    }
+    var indices: [Int] = []
+    var margin: [Scalar] = []
+    for token in 0..<tokens {
+      let row = scores.elements[(token * candidates)..<((token + 1) * candidates)]
+      if let nan = row.firstIndex(where: \.isNaN) {
+        throw InputError(operation, "the score of candidate \(nan - row.startIndex) is NaN for token \(token)")
+      }
+      let ranked = row.enumerated().sorted { ($1.element, $0.offset) < ($0.element, $1.offset) }
+      indices += ranked.prefix(k).map(\.offset)
+      margin.append(k < candidates ? ranked[k - 1].element - ranked[k].element : .infinity)
+    }
+    self.indices = Tensor(unchecked: [tokens, k], indices)
+    self.margin = Tensor(unchecked: [tokens], margin)
+  }
+}

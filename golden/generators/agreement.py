@@ -1,0 +1,198 @@
+"""Runs the three oracles on a case and measures how well each expected tensor is known.
+
+The stored value is oracle B in float64. A and C have to agree with it to AGREEMENT_LIMIT, and at least one of them has
+to be there. Float32 runs of A and B say how far single precision strays from it; tolerances follow from that.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import numpy as np
+
+import oracle_numpy
+import oracle_scalar
+from case import MARGIN_FLOOR, Array, Case, Tensors
+
+AGREEMENT_LIMIT = 1e-13
+SPREAD_FACTOR = 4
+FLOOR_ULPS = 4
+ULP = 2.0**-23
+DOUBLE_RELATIVE = 1e-12
+PERMUTATIONS = range(1, 9)  # seeds of the eight runs with summation in another order
+
+RELATIVE = {
+    "affinity": {"scores"},
+    "router": {"scores", "weights"},
+    "hash-router": {"scores", "weights"},
+    "mixture": {"weights"},
+}
+
+
+class Fault(Exception):
+    """A case that must not be stored; the sentence names the case and the tensor."""
+
+
+def judge_of(case: Case, name: str) -> str:
+    """The measure of FORMAT.md for one expected tensor: exact, relative or absolute."""
+    if name == "indices" or case.operation == "expand" or case.component == "harness":
+        return "exact"
+    return "relative" if name in RELATIVE.get(case.operation, ()) else "absolute"
+
+
+def distance(judge: str, truth: Array, other: Array, what: str) -> float:
+    """How far `other` is from `truth`: the largest error over finite elements, absolute or relative.
+
+    Raises a Fault if shapes, NaN or infinity positions, or exact values differ.
+    """
+    if truth.shape != other.shape:
+        raise Fault(f"{what}: shape {other.shape} against {truth.shape}")
+    if judge == "exact":
+        if not np.array_equal(truth, other):
+            raise Fault(f"{what}: values differ from the stored ones, which have to be exact")
+        return 0.0
+    truth, other = truth.astype(np.float64), other.astype(np.float64)
+    finite = np.isfinite(truth)
+    if not np.array_equal(truth[~finite], other[~finite], equal_nan=True) or not np.isfinite(other[finite]).all():
+        raise Fault(f"{what}: NaN or infinity is not where the stored value has it")
+    error = np.abs(other[finite] - truth[finite])
+    if judge == "relative":
+        error = error / np.abs(truth[finite])
+    return float(error.max(initial=0.0))
+
+
+@dataclass
+class Expected:
+    """One expected tensor and the evidence for it. Agreements are multiples of `scale`; spreads are in the measure."""
+
+    value: Array
+    judge: str
+    scale: float = 1.0
+    agreements: dict[str, float] = field(default_factory=dict)
+    spreads: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def confirmed_by(self) -> list[str]:
+        return sorted(self.agreements)
+
+    def tolerance(self) -> dict[str, float | str] | None:
+        """FORMAT.md's rule, and which of its terms won. None for exact tensors."""
+        if self.judge == "exact":
+            return None
+        name, spread = max(self.spreads.items(), key=lambda item: item[1])
+        floor = FLOOR_ULPS * ULP * self.scale
+        if SPREAD_FACTOR * spread > floor:
+            basis = f"{SPREAD_FACTOR} x {name} {spread:.2g}"
+        else:
+            basis = f"floor: {FLOOR_ULPS} ulp of scale {self.scale:.2g}"
+        return {
+            "float": max(SPREAD_FACTOR * spread, floor),
+            "double": DOUBLE_RELATIVE * self.scale,
+            "basis": basis,
+        }
+
+
+def scale_of(judge: str, value: Array, what: str) -> float:
+    """The largest finite magnitude; 1 for `relative`, and where nothing is finite."""
+    finite = value[np.isfinite(value)]
+    if judge != "absolute" or finite.size == 0:
+        return 1.0
+    if not (largest := float(np.abs(finite).max())):
+        raise Fault(f"{what}: all elements are zero, so it has no scale")
+    return largest
+
+
+def run_b(case: Case, dtype: type = np.float64, seed: int | None = None) -> Tensors:
+    """Oracle B; single precision may underflow on purpose."""
+    with np.errstate(under="ignore"):
+        return oracle_numpy.run(
+            case.operation, case.parameters, case.inputs, case.weights, dtype=dtype, permutation_seed=seed
+        )
+
+
+def add_agreements(case: Case, expected: dict[str, Expected], oracle: str, results: Tensors) -> None:
+    """Compare a float64 run of A or C with the stored values."""
+    for name, result in results.items():
+        what = f"{case.id}: tensor {name}, oracle {oracle} in float64"
+        if name not in expected:
+            raise Fault(f"{what}: not a tensor of this operation")
+        tensor = expected[name]
+        if result.dtype != tensor.value.dtype:
+            raise Fault(f"{what}: type {result.dtype} against {tensor.value.dtype}")
+        agreement = distance(tensor.judge, tensor.value, result, what) / tensor.scale
+        if not agreement <= AGREEMENT_LIMIT:
+            raise Fault(f"{what}: differs by {agreement:.2g} of its scale, more than {AGREEMENT_LIMIT:g}")
+        tensor.agreements[oracle] = agreement
+
+
+def add_spread(case: Case, expected: dict[str, Expected], name: str, results: Tensors) -> None:
+    """Measure a float32 run; the largest one counts where there are several of a name."""
+    for key, result in results.items():
+        tensor = expected[key]
+        spread = distance(tensor.judge, tensor.value, result, f"{case.id}: tensor {key}, {name}")
+        if tensor.judge != "exact":
+            tensor.spreads[name] = max(spread, tensor.spreads.get(name, 0.0))
+
+
+def split_multiset(results: Tensors) -> tuple[Tensors, Array | None]:
+    """Oracle A gives the selected scores in place of indices when scores tie; keep them apart."""
+    tensors = dict(results)
+    return tensors, tensors.pop("selection_multiset", None)
+
+
+def check_multiset(case: Case, expected: dict[str, Expected], multiset: Array) -> None:
+    """With ties, the selected scores are still defined: A's have to be those at the stored indices."""
+    scores = run_b(case)["selection_scores"] if case.operation == "router" else routed(case)["selection_scores"]
+    mine = np.take_along_axis(scores, expected["indices"].value, axis=-1)
+    what = f"{case.id}: tensor indices, oracle A in float64"
+    if distance("absolute", mine, multiset, what) > AGREEMENT_LIMIT * np.abs(scores).max():
+        raise Fault(f"{what}: selects other scores")
+
+
+def routed(case: Case) -> Tensors:
+    """B's learned router on the inputs of a mixture."""
+    return oracle_numpy.run("router", case.parameters, case.inputs, case.weights)
+
+
+def measure(case: Case, oracle_transformers: ModuleType | None) -> dict[str, Expected]:
+    """Every expected tensor of a case with its evidence; {} for a case that has to be refused."""
+    if case.expected_error is not None:
+        return {}
+    expected = {}
+    for name, value in run_b(case).items():
+        judge = judge_of(case, name)
+        expected[name] = Expected(value, judge, scale_of(judge, value, f"{case.id}: tensor {name}"))
+    arguments = (case.operation, case.parameters, case.inputs, case.weights)
+    add_agreements(case, expected, "C", oracle_scalar.run(*arguments))
+    if oracle_transformers is not None:
+        results, multiset = split_multiset(oracle_transformers.run(*arguments, dtype="float64"))
+        add_agreements(case, expected, "A", results)
+        if multiset is not None:
+            check_multiset(case, expected, multiset)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results, _ = split_multiset(oracle_transformers.run(*arguments, dtype="float32"))
+        add_spread(case, expected, "spread_a_float32", results)
+    add_spread(case, expected, "spread_b_float32", run_b(case, np.float32))
+    for seed in PERMUTATIONS:
+        add_spread(case, expected, "spread_permuted_float32", run_b(case, np.float32, seed))
+    for name, tensor in expected.items():
+        if not tensor.agreements:
+            raise Fault(f"{case.id}: tensor {name}: neither A nor C confirms it")
+    return expected
+
+
+def smallest_margin(case: Case, expected: dict[str, Expected]) -> float | str | None:
+    """The smallest gap at the boundary of a selection by score; "inf" if nothing is rejected; None without one.
+
+    Raises a Fault if the gap is not what the case says of its boundary.
+    """
+    if not expected or "bias" not in case.weights or case.operation not in ("router", "mixture"):
+        return None
+    routing = routed(case)
+    margin = float(routing["margin"].min())
+    floor = MARGIN_FLOOR * float(np.abs(routing["selection_scores"]).max())
+    boundary = "tied" if margin == 0 else "clear" if margin > floor else "near"
+    if boundary != case.boundary:
+        raise Fault(f"{case.id}: tensor margin: {margin:.2g} is a {boundary} boundary, the case says {case.boundary}")
+    return "inf" if margin == float("inf") else margin
