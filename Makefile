@@ -4,7 +4,7 @@ SWIFT ?= swift
 PYTHON ?= python3
 VENV := .venv
 VENV_GOLDEN := .venv-golden
-SOURCES := Package.swift Sources Tests Examples
+SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup verify test lint check-golden check-consumer golden golden-check format clean
@@ -13,7 +13,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 setup: ## install what is missing: libhdf5-dev and pkg-config by apt, hdf5 by brew
-	@scripts/setup.sh
+	@.ci/setup.sh
 
 verify: setup ## build for release, run every golden case on the slow path and compare
 	@$(SWIFT) build -c release --product v4-oracle
@@ -34,7 +34,7 @@ check-golden: $(VENV)/ready ## check the golden folder from Python (about 40 MB 
 	@$(VENV)/bin/python golden/generators/check.py
 
 check-consumer: setup ## build and test a package that depends on this one by a version tag
-	@scripts/check-consumer.sh
+	@.ci/check-consumer.sh
 
 golden: $(VENV_GOLDEN)/ready ## make all golden cases anew (several GB of packages, once)
 	@$(VENV_GOLDEN)/bin/python golden/generators/build.py

@@ -72,7 +72,8 @@ extension CaseResult {
 }
 
 extension TensorComparison {
-  var sentence: String {
+  /// What there is to say about it, for a person.
+  public var sentence: String {
     guard let mismatch else { return "within tolerance" }
     var text = mismatch.problem
     if let expected = mismatch.expected, let got = mismatch.got {

@@ -45,14 +45,11 @@ public struct GoldenLibrary: Sendable {
   /// - Throws: `GoldenError` if the file is missing, is not the one the manifest knows, or contradicts it: names, shapes,
   ///   types, who confirmed it, or a tolerance that does not follow from what was measured.
   public func load(_ entry: GoldenManifest.CaseEntry) throws -> GoldenCase {
-    let url = directory.appendingPathComponent(entry.file)
-    guard let data = try? Data(contentsOf: url) else {
-      throw GoldenError(entry.file, "is listed in the manifest, but cannot be read")
+    let path = directory.appendingPathComponent(entry.file).path
+    let reader = try HDF5Reader(path, name: entry.file, sha256: entry.sha256)
+    guard reader.bytes == entry.bytes else {
+      throw GoldenError(entry.file, "holds \(reader.bytes) bytes, the manifest says \(entry.bytes)")
     }
-    guard data.count == entry.bytes, sha256(data) == entry.sha256 else {
-      throw GoldenError(entry.file, "is not the file of the manifest: its SHA-256 differs")
-    }
-    let reader = try HDF5Reader(url.path, name: entry.file)
     try checkHeader(reader, entry)
     let expected = try tensors(of: "expected", reader)
     try check(expected, reader, entry)

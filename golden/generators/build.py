@@ -47,12 +47,13 @@ class Built:
 
 
 def load_oracle_a() -> ModuleType | None:
-    """Oracle A, or None where its packages are not installed."""
+    """Oracle A; None, and a line that says so, where its packages are not installed."""
     try:
         return importlib.import_module("oracle_transformers")
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "transformers"):
             raise
+        print(f"oracle A is left out: {error.name} is not installed; B and C remain")
         return None
 
 
@@ -116,30 +117,38 @@ def build_all(cases: list[Case], out: Path) -> None:
     print_table(built)
 
 
+def listing_faults(cases: list[Case], stored: manifests.Json) -> list[str]:
+    """Where the manifest lists other cases, or says something else of them than the case list does."""
+    entries = {entry["id"]: entry for entry in stored["cases"]}
+    only_in_one = entries.keys() ^ {case.id for case in cases}
+    faults = [f"{name}: in the manifest or in the case list only" for name in only_in_one]
+    for case in cases:
+        entry = entries.get(case.id, {"equations": list(case.equations), "note": case.note})
+        if (entry["equations"], entry["note"]) != (list(case.equations), case.note):
+            faults.append(f"{case.id}: equations or note are others in the manifest")
+    return sorted(faults)
+
+
 def check_all(cases: list[Case], out: Path) -> int:
     """Build again in a temporary folder and compare with the stored files. -> the number of differences"""
-    if (oracle_a := load_oracle_a()) is None:
-        print("oracle A is not checked: torch and transformers are not installed; checking B and C")
+    oracle_a = load_oracle_a()
     stored = manifests.load(out / "manifest.json")
     if stored is None:
         raise Fault(f"there is no manifest.json in {out}")
-    faults = []
-    if (listed := [entry["id"] for entry in stored["cases"]]) != [case.id for case in cases]:
-        faults.append(f"the manifest lists other cases: {sorted({case.id for case in cases} ^ set(listed))}")
-    identical = 0
+    faults = listing_faults(cases, stored)
+    identical = different = 0
     with tempfile.TemporaryDirectory() as folder:
         built = build_cases(cases, Path(folder), oracle_a)
         for b in built:
             path = out / manifests.relative_path(b.case)
-            if not path.exists():
-                faults.append(f"{b.case.id}: not stored")
-            elif path.read_bytes() == b.path.read_bytes():
+            if path.exists() and path.read_bytes() == b.path.read_bytes():
                 identical += 1
-            elif found := difference(path, b.path):
+            elif found := difference(path, b.path) if path.exists() else "not stored":
+                different += 1
                 faults.append(f"{b.case.id}: {found}")
         print_table(built)
-    print(f"\n{identical} of {len(cases)} files are identical, "
-          f"{len(cases) - identical - len(faults)} equal in value, {len(faults)} differ")  # fmt: skip
+    equal = len(cases) - identical - different
+    print(f"\n{identical} of {len(cases)} files are identical, {equal} equal in value, {different} differ")
     for fault in faults:
         print(f"differs: {fault}")
     return len(faults)

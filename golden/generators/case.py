@@ -16,6 +16,7 @@ Tensors = dict[str, Array]
 Parameters = dict[str, int | float | str]
 
 PRESETS = ("tiny", "odd", "published", "setup")
+REALS = ("epsilon", "norm_epsilon", "route_scale", "clamp_limit")  # parameters stored as float64
 MARGIN_FLOOR = 1e-3  # every selection that is not a deliberate tie or near tie has gaps above this share of its scale
 
 
@@ -47,6 +48,12 @@ class Case:
             raise ValueError(f"{self.id}: unknown preset {self.preset}")
         if unknown := set(self.equations) - EQUATION_IDS:
             raise ValueError(f"{self.id}: equations {sorted(unknown)} are not in the registry")
+        for name, value in self.parameters.items():
+            if isinstance(value, float) != (name in REALS):
+                raise ValueError(f"{self.id}: parameter {name} is {value!r}, which would be stored as another type")
+        for name, value in (self.inputs | self.weights).items():
+            if self.component != "harness" and value.dtype not in (np.float32, np.int64):
+                raise ValueError(f"{self.id}: {name} is {value.dtype}")
 
     @property
     def preset(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from agreement import AGREEMENT_LIMIT, Expected, distance
+from agreement import AGREEMENT_LIMIT, Expected, Fault, distance
 from case import Array, Case
 
 FORMAT_VERSION = 1
@@ -113,7 +113,10 @@ def difference(stored: Path, rebuilt: Path) -> str | None:
                 return f"{name}: other values are stored"
             continue
         scale = old_attributes[f"{name}@scale"]
-        error = distance(judge, value, new[name], name) / scale
+        try:
+            error = distance(judge, value, new[name], name) / scale
+        except Fault as fault:
+            return str(fault)
         if error > AGREEMENT_LIMIT:
             return f"{name}: the stored value is {error:.2g} of its scale away"
         spreads = {

@@ -128,18 +128,18 @@ def router_cases() -> list[Case]:
         clear_router("tiny/router-six-experts", 3106000, (3, 5, 8), 6, 1.5, "Six of 8 experts, as many as released; "
                      "shows a fixed number of experts and weights normalised over all of them.", bias=0.3),
         clear_router("tiny/router-underflow", 3107000, (3, 4, 8), 2, 1.5, "Logits of about -150, where scores are near "
-                     "1e-33; shows log(1 + exp(x)) or a rounded exp, which give 0 / 0, and a floor on the sum.",
+                     "1e-33; shows a softplus that becomes 0, which gives 0 / 0, and a floor on the sum.",
                      spread=4.0, offset=-150.0),
         clear_router("tiny/router-underflow-with-bias", 3108000, (3, 4, 8), 2, 1.5, "Logits of about -150 with "
                      "biases that select; shows weights of 0 / 0 though the right experts are found.",
                      spread=4.0, offset=-150.0, bias=1.0),
-        clear_router("tiny/router-large-logits", 3109000, (3, 4, 8), 2, 1.5, "Logits from 80 to 130; "
+        clear_router("tiny/router-large-logits", 3109000, (3, 4, 8), 2, 1.5, "Logits from about 70 to 150; "
                      "shows exp overflowing above 88.7.", spread=20.0, offset=105.0, bias=0.3),
         clear_router("odd/router", 3111000, (11, 5, 7), 3, 0.7, "Every axis of another size and a route scale below 1; "
                      "shows exchanged axes and a route scale left out.", bias=0.3),
         clear_router("odd/router-large-bias", 3112000, (6, 5, 7), 3, 0.7, "Biases of about +-10, far above the scores; "
                      "shows weights taken from biased scores, some of them negative.", bias=10.0, decisive=True),
-        clear_router("odd/router-negative-scores", 3113000, (6, 5, 7), 3, 0.7, "Biases near -5, so that all "
+        clear_router("odd/router-negative-scores", 3113000, (6, 5, 7), 3, 0.7, "Biases near -9, so that all "
                      "selection scores are negative; shows rejected experts masked by 0 instead of minus infinity.",
                      bias=1.0, bias_offset=-9.0),
         clear_router("odd/router-prime-experts", 3114000, (5, 13, 31), 6, 2.5, "Six of 31 experts; "

@@ -73,7 +73,7 @@ def expert_cases() -> list[Case]:
                     "activation is tiny; shows a gate clamped from below as well.", spread=3.0, gate_offset=-22.0),
         expert_case("odd/expert", 3406000, (5, 7, 9), 0.5, f"Every axis of another size, clamp limit 0.5, {sides}; "
                     "shows exchanged axes and every wrong clamp.", spread=1.5),
-        expert_case("odd/expert-no-clamp", 3407000, (5, 7, 9), 0.0, "Pre-activations up to 30 and no clamp; "
+        expert_case("odd/expert-no-clamp", 3407000, (5, 7, 9), 0.0, "Pre-activations up to 40 and no clamp; "
                     "shows a limit of 10 that is always on, and limit 0 taken as a clamp to zero.", spread=12.0),
         expert_case("published/expert-flash", 3408000, (4, 64, 48), 10.0, f"The released limit 10, {sides}, narrow "
                     "widths; shows a missing clamp and one after the product.", spread=12.0),
@@ -160,13 +160,13 @@ def hashed(
 
 def mixture_cases() -> list[Case]:
     repeats = "a row that names an expert twice counts it once for each slot; shows repeats merged or overwritten"
-    shared = "shows the shared expert left out, scaled by the route scale, or not clamped"
+    shared = "shows the shared expert left out or scaled by the route scale"
     every_expert = Shape(tokens=4, width=5, inner=6, experts=4, k=4)
     crowd = Shape(tokens=9, width=5, inner=6, experts=4, k=2)
     same_row = np.array([[2, 2], [0, 2], [1, 1], [4, 0]])
     return [
-        learned("tiny/mixture", 3501000, TINY, 1.5, 0.0, f"Three tokens, 2 of 5 experts, no clamp; {shared}, and "
-                "clamp limit 0 taken as a clamp to zero."),
+        learned("tiny/mixture", 3501000, TINY, 1.5, 0.0, f"Three tokens, 2 of 5 experts, no clamp; {shared}, "
+                "and clamp limit 0 taken as a clamp to zero."),
         learned("tiny/mixture-clamp-half", 3502000, TINY, 1.5, 0.5, "Clamp limit 0.5 with most pre-activations "
                 "beyond it on both sides, routed and shared; shows the clamp missing in either, or after the product."),
         learned("tiny/mixture-bias-decides", 3503000, TINY, 1.5, 0.5, "Biases that change the selected set of every "
@@ -189,7 +189,7 @@ def mixture_cases() -> list[Case]:
                f"Hash routing with three slots where {repeats}."),
         learned("odd/mixture-large-limit", 3514000, ODD, 0.7, 10.0, "The released limit 10 with pre-activations "
                 "beyond it on both sides, routed and shared; shows a missing or misplaced clamp.", spread=12.0),
-        learned("odd/mixture-no-clamp", 3515000, ODD, 0.7, 0.0, "Pre-activations up to 30 and no clamp; "
+        learned("odd/mixture-no-clamp", 3515000, ODD, 0.7, 0.0, "Pre-activations up to 40 and no clamp; "
                 "shows a limit of 10 that is always on.", spread=12.0),
         learned("published/mixture-flash", 3521000, FLASH, 1.5, 10.0, "Flash's 6 experts a token, route scale 1.5 "
                 "and limit 10 on a narrow model of 16 experts; shows each of the three fixed at another value.",

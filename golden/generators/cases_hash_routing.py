@@ -55,15 +55,13 @@ def hash_cases() -> list[Case]:
                   "A bias of about +-10 beside a hash layer, to be ignored; shows it in the scores or in the choice.",
                   stray_bias=10.0),
         hash_case("tiny/hash-router-underflow", 3304000, (3, 4, 8), table(3304000, 10, 2, 8), [2, 7, 4], 1.5,
-                  "Logits of about -150; shows log(1 + exp(x)) or a rounded exp, which give 0 / 0, and a floor on "
-                  "the sum.",
+                  "Logits of about -150; shows a softplus that becomes 0, which gives 0 / 0, and a floor on the sum.",
                   spread=4.0, offset=-150.0),
         hash_case("tiny/hash-router-naive-underflow", 3305000, (3, 4, 8), table(3305000, 10, 2, 8), [2, 7, 4], 1.5,
-                  "Logits of about -50, still ordinary for a careful softplus; shows log(1 + exp(x)), which gives 0 "
-                  "/ 0.",
+                  "Logits of about -50, ordinary for a careful softplus; shows log(1 + exp(x)), which gives 0 / 0.",
                   spread=4.0, offset=-50.0),
         hash_case("tiny/hash-router-large-logits", 3306000, (3, 4, 8), table(3306000, 10, 2, 8), [6, 1, 3], 1.5,
-                  "Logits from 80 to 130; shows exp overflowing above 88.7.", spread=20.0, offset=105.0),
+                  "Logits from about 80 to 140; shows exp overflowing above 88.7.", spread=20.0, offset=105.0),
         hash_case("tiny/hash-router-first-row", 3307000, (4, 5, 8), table(3307000, 10, 2, 8), [7, 0, 9, 3], 1.5,
                   "Token ids of which only one is 0; shows ids lost on the way and replaced by 0."),
         hash_case("odd/hash-router", 3311000, (11, 5, 7), table(3311000, 17, 3, 7), two_sequences, 0.7,

@@ -108,7 +108,8 @@ def site_cases() -> list[Case]:
                   "The released 4 streams with 2 iterations and comb logits of scale 4; shows comb used untransposed, "
                   "comb read column by column, and scale entries or base read in another order."),
         site_case("tiny/site-twenty-iterations", 2203, (3, 4, 5), released,
-                  "The released 20 iterations on a narrow model; shows the order of eps and axes at scale 4.",
+                  "The released 20 iterations on a narrow model with comb logits of scale 5; shows columns before "
+                  "rows, an iteration too many or too few, and epsilon left out of the iteration.",
                   scale=(0.75, 1.25, 5.0)),
         site_case("tiny/site-first-layer", 2204, (3, 4, 5), few,
                   "All streams equal, as at the first site of a model: an untransposed comb shows only by its row "
@@ -120,8 +121,8 @@ def site_cases() -> list[Case]:
                   "Streams of rms 1e-3, where norm epsilon 1e-6 is as large as the mean square; "
                   "shows norm epsilon left out, outside the root, or 1e-20.", rms=1e-3),
         site_case("tiny/site-closed-gates", 2207, (3, 4, 5), few,
-                  "Pre and post bases near -14, so that pre is epsilon by half and post about 2e-6; "
-                  "shows pre without epsilon 1e-6 and post with it.", gate_base=-14.0),
+                  "Pre and post bases near -14, so that epsilon 1e-6 weighs in pre and post stays below 2e-5; "
+                  "shows pre without epsilon and post with it.", gate_base=-14.0),
         site_case("odd/site", 2211, (5, 3, 7), odd,
                   "Every axis of another size, epsilon 1e-2, norm epsilon 1e-3, 3 iterations; "
                   "shows exchanged axes, exchanged epsilons and every variant of the iteration.", rms=0.05),
@@ -141,7 +142,7 @@ def site_cases() -> list[Case]:
                   "per-stream norm and an untransposed comb at full size.", step=2.0**-9),
         site_case("published/site-pro", 2222, (1, 4, 7168), released,
                   "Pro's width 7168 with 4 streams, 20 iterations and epsilon 1e-6; shows sizes fixed for Flash.",
-                  step=2.0**-10),
+                  step=2.0**-9),
     ]  # fmt: skip
 
 
@@ -190,7 +191,7 @@ def head_cases() -> list[Case]:
                   "Streams of rms 1e-3, where norm epsilon 1e-6 is as large as the mean square; "
                   "shows norm epsilon left out or outside the root.", rms=1e-3),
         head_case("tiny/head-closed-gates", 2304, (3, 4, 5), (1e-6, 1e-6),
-                  "Bases near -14, so that epsilon 1e-6 is half of every gate; shows a head without epsilon.",
+                  "Bases near -14, so that epsilon 1e-6 weighs in every gate; shows a head without epsilon.",
                   gate_base=-14.0),
         head_case("tiny/head-one-stream", 2305, (3, 1, 5), (1e-6, 1e-6),
                   "A single stream, still gated; shows a head that is skipped when there is nothing to collapse."),

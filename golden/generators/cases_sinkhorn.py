@@ -49,21 +49,23 @@ def saturated(seed: int, tokens: int, n: int, size: float) -> Array:
 
 def sinkhorn_grid() -> list[Case]:
     """Four streams over scale, iterations and epsilon; one line a case: name, seed, scale, iterations, epsilon."""
-    order = "shows a start from exp or sigmoid, columns before rows, and an iteration too many or too few"
-    small = "shows where 1e-6 goes: left out of the start or of a denominator, 1e-5, or a clamp instead of a sum"
+    order = "shows a start from exp or sigmoid, columns before rows, and an iteration too many"
+    start = "shows epsilon left out of the start, 1e-5 in its place, and a clamp instead of a sum"
+    small = "shows epsilon left out of the start or of the column sums, 1e-5 in its place, and a clamp instead of a sum"
     large = "shows every misplaced epsilon: in the start, in a row sum, in a column sum, or as a clamp"
+    alone = "here epsilon is what matters: shows it left out of the start or of the column sums, or as a clamp"
     same = "at this scale ordinary variants nearly agree, so it shows gross mistakes only"
     grid = [
         ("tiny/sinkhorn-scale-4-iterations-1", 2101, 4, 1, 1e-6, order),
         ("tiny/sinkhorn-scale-10-iterations-2", 2102, 10, 2, 1e-6, small),
         ("tiny/sinkhorn-scale-1-iterations-3", 2103, 1, 3, 1e-6, order),
         ("tiny/sinkhorn-scale-4-iterations-3", 2104, 4, 3, 1e-6, order),
-        ("odd/sinkhorn-scale-tenth-large-epsilon", 2105, 0.1, 20, 1e-2, large),
+        ("odd/sinkhorn-scale-tenth-large-epsilon", 2105, 0.1, 20, 1e-2, alone),
         ("odd/sinkhorn-scale-1-large-epsilon", 2106, 1, 2, 1e-2, large),
         ("odd/sinkhorn-scale-4-large-epsilon", 2107, 4, 20, 1e-2, large),
         ("published/sinkhorn-scale-tenth", 2108, 0.1, 20, 1e-6, same),
         ("published/sinkhorn-scale-1", 2109, 1, 20, 1e-6, same),
-        ("published/sinkhorn-scale-4", 2110, 4, 20, 1e-6, small),
+        ("published/sinkhorn-scale-4", 2110, 4, 20, 1e-6, start),
         ("published/sinkhorn-scale-10", 2111, 10, 20, 1e-6, small),
     ]
     cases = []
