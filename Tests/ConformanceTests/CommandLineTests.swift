@@ -46,7 +46,9 @@ import Testing
     #expect(run.errors == sentence)
   }
 
-  @Test(arguments: [["verify", "--path", "half"], ["frobnicate"], ["verify", "--bogus"], ["golden", "lint", "extra"]])
+  @Test(arguments: [
+    ["verify", "--path", "half"], ["frobnicate"], ["verify", "--bogus"], ["golden", "lint", "extra"],
+  ])
   func aBadCommandLineExitsWith2(arguments: [String]) throws {
     let run = try oracle(arguments)
     #expect(run.status == 2)

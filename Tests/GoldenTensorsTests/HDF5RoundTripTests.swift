@@ -10,7 +10,8 @@ import Testing
     let large: Tensor<Float> = try generator.normals([7, 11, 13])
     let tensors: [String: StoredTensor] = [
       "large": .float32(large),
-      "float32": .float32(try Tensor(shape: [4], elements: [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude])),
+      "float32": .float32(
+        try Tensor(shape: [4], elements: [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude])),
       "infinite": .float64(try Tensor(shape: [2], elements: [.infinity, -.infinity])),
       "int32": .int32(try Tensor(shape: [2], elements: [.min, .max])),
       "int64": .int64(try Tensor(shape: [1, 2], elements: [.min, .max])),

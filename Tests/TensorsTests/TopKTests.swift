@@ -23,7 +23,9 @@ import Testing
 
   @Test(arguments: [0, -1, 4]) func refusesAnImpossibleK(k: Int) throws {
     let scores = try Tensor(shape: [1, 3], elements: [1.0, 2, 3])
-    #expect(throws: InputError("router", "k must be between 1 and 3, got \(k)")) { try TopK(scores, k: k, in: "router") }
+    #expect(throws: InputError("router", "k must be between 1 and 3, got \(k)")) {
+      try TopK(scores, k: k, in: "router")
+    }
   }
 
   @Test func refusesNaN() throws {
