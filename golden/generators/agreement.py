@@ -12,7 +12,7 @@ import numpy as np
 
 import oracle_numpy
 import oracle_scalar
-from case import MARGIN_FLOOR, Array, Case, Tensors
+from case import MARGIN_FLOOR, Array, Case, Tensors, scaled_by
 
 AGREEMENT_LIMIT = 1e-13
 SPREAD_FACTOR = 4
@@ -159,9 +159,11 @@ def measure(case: Case, oracle_transformers: ModuleType | None) -> dict[str, Exp
     if case.expected_error is not None:
         return {}
     expected = {}
-    for name, value in run_b(case).items():
+    values = run_b(case)
+    for name, value in values.items():
         judge = judge_of(case, name)
-        expected[name] = Expected(value, judge, scale_of(judge, value, f"{case.id}: tensor {name}"))
+        scale = scale_of(judge, values[scaled_by(name, values)], f"{case.id}: tensor {name}")
+        expected[name] = Expected(value, judge, scale)
     arguments = (case.operation, case.parameters, case.inputs, case.weights)
     add_agreements(case, expected, "C", oracle_scalar.run(*arguments))
     if oracle_transformers is not None:

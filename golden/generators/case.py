@@ -4,7 +4,7 @@ Numbers come from `np.random.default_rng(seed)` with a seed of the case's own, s
 another one was added.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,12 @@ Parameters = dict[str, int | float | str]
 PRESETS = ("tiny", "odd", "published", "setup")
 REALS = ("epsilon", "norm_epsilon", "route_scale", "clamp_limit")  # parameters stored as float64
 MARGIN_FLOOR = 1e-3  # every selection that is not a deliberate tie or near tie has gaps above this share of its scale
+
+
+def scaled_by(name: str, tensors: Mapping[str, object]) -> str:
+    """The expected tensor whose magnitude is the scale of `name`: its own, but of a margin the scores it is made of."""
+    scores = [score for score in ("selection_scores", "index_scores") if score in tensors]
+    return scores[0] if name == "margin" and scores else name
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,18 @@ def clear_selection(scores: Array, k: int) -> bool:
     highest = -np.sort(-scores, axis=-1)[:, : k + 1]
     gaps = highest[:, :-1] - highest[:, 1:]
     return gaps.size == 0 or gaps.min() > 2 * MARGIN_FLOOR * np.abs(scores).max()
+
+
+def roomy_margin(scores: Array, k: int, share: float = 0.3) -> bool:
+    """Whether the largest margin is a fair share of the largest magnitude; asked of few experts only.
+
+    A margin is a difference of scores, but it is judged by the scale of `margin`: where all margins are small, that
+    would be tighter than float32 can be. With many experts the noise of their logits is in the measured spread.
+    """
+    if k == scores.shape[-1] or scores.shape[-1] > 16:
+        return True
+    highest = -np.sort(-scores, axis=-1)
+    return (highest[:, k - 1] - highest[:, k]).max() > share * np.abs(scores).max()
 
 
 def first_seed(start: int, build: Callable[[int], Tensors], accept: Callable[[Tensors], bool]) -> tuple[int, Tensors]:

@@ -9,7 +9,7 @@ are above 1e-3 of their scale. Near ties and exact ties are cases of their own, 
 import numpy as np
 
 from case import MARGIN_FLOOR, Array, Case, Tensors, bfloat16, case_id, clear_selection, eighths, first_seed, normal
-from case import selection_scores, sqrt_softplus
+from case import roomy_margin, selection_scores, sqrt_softplus
 
 COMPONENT = "expert-routing"
 ROUTER = ("2.1-affinity", "2.1-selection", "2.1-weights")
@@ -100,12 +100,17 @@ def bias_decides(tensors: Tensors, k: int) -> bool:
 
 def clear_router(
     name: str, start: int, shape: tuple[int, int, int], k: int, route_scale: float, description: str, *,
-    decisive: bool = False, **options: float,
+    decisive: bool = False, share: float = 0.3, **options: float,
 ) -> Case:  # fmt: skip
-    """A router whose selections are clear; `decisive` asks that the bias changes the set of every token."""
+    """A router whose selections are clear; `decisive` asks that the bias changes the set of every token.
+
+    `share` of the score scale is asked of the largest margin.
+    """
 
     def accept(tensors: Tensors) -> bool:
-        return clear_selection(scores_of(tensors), k) and (not decisive or bias_decides(tensors, k))
+        scores = scores_of(tensors)
+        clear = clear_selection(scores, k) and roomy_margin(scores, k, share)
+        return clear and (not decisive or bias_decides(tensors, k))
 
     seed, tensors = first_seed(start, lambda seed: router_tensors(seed, shape, **options), accept)
     return router_case(name, seed, tensors, k, route_scale, description)
@@ -115,7 +120,8 @@ def router_cases() -> list[Case]:
     released = "shows another route scale, a fixed number of experts, and weights not divided by their sum"
     return [
         clear_router("tiny/router", 3101000, (2, 3, 4), 2, 1.5, "Two tokens choose 2 of 4 experts without a bias to "
-                     "speak of; shows sigmoid or softmax scores and weights not divided by their sum.", bias=0.05),
+                     "speak of; shows sigmoid or softmax scores and weights not divided by their sum.",
+                     bias=0.05, share=0.4),
         clear_router("tiny/router-one-expert", 3102000, (3, 4, 4), 1, 1.5, "One expert per token, whose weight is "
                      "the route scale alone; shows weights left unnormalised.", bias=0.2),
         clear_router("tiny/router-all-experts", 3103000, (3, 4, 5), 5, 1.5, "As many experts per token as there are, "
@@ -133,15 +139,15 @@ def router_cases() -> list[Case]:
         clear_router("tiny/router-underflow-with-bias", 3108000, (3, 4, 8), 2, 1.5, "Logits of about -150 with "
                      "biases that select; shows weights of 0 / 0 though the right experts are found.",
                      spread=4.0, offset=-150.0, bias=1.0),
-        clear_router("tiny/router-large-logits", 3109000, (3, 4, 8), 2, 1.5, "Logits from about 70 to 150; "
-                     "shows exp overflowing above 88.7.", spread=20.0, offset=105.0, bias=0.3),
+        clear_router("tiny/router-large-logits", 3109000, (3, 4, 8), 2, 1.5, "Logits from about 50 to 160; "
+                     "shows exp overflowing above 88.7.", spread=20.0, offset=105.0, bias=0.3, share=0.2),
         clear_router("odd/router", 3111000, (11, 5, 7), 3, 0.7, "Every axis of another size and a route scale below 1; "
                      "shows exchanged axes and a route scale left out.", bias=0.3),
         clear_router("odd/router-large-bias", 3112000, (6, 5, 7), 3, 0.7, "Biases of about +-10, far above the scores; "
                      "shows weights taken from biased scores, some of them negative.", bias=10.0, decisive=True),
-        clear_router("odd/router-negative-scores", 3113000, (6, 5, 7), 3, 0.7, "Biases near -9, so that all "
+        clear_router("odd/router-negative-scores", 3113000, (6, 5, 7), 3, 0.7, "Biases near -6, so that all "
                      "selection scores are negative; shows rejected experts masked by 0 instead of minus infinity.",
-                     bias=1.0, bias_offset=-9.0),
+                     bias=0.5, bias_offset=-6.0),
         clear_router("odd/router-prime-experts", 3114000, (5, 13, 31), 6, 2.5, "Six of 31 experts; "
                      "shows group-limited routing and kernels that need a power of 2.", bias=0.3),
         clear_router("published/router-flash", 3121000, (5, 64, 256), 6, 1.5, "Flash's 256 experts, 6 a token, route "
@@ -161,7 +167,7 @@ def router_cases() -> list[Case]:
 def tied_tensors(seed: int, groups: list[int], tokens: int) -> Tensors:
     """Experts of one group share gate row and bias. In eighths, logits are exact in any order of sums."""
     rng = np.random.default_rng(seed)
-    rows, biases = eighths(rng, max(groups) + 1, 8, largest=4), eighths(rng, max(groups) + 1, largest=4)
+    rows, biases = eighths(rng, max(groups) + 1, 8, largest=12), eighths(rng, max(groups) + 1, largest=4)
     return {"hidden": eighths(rng, tokens, 8, largest=8), "gate": rows[groups], "bias": biases[groups]}
 
 
@@ -181,17 +187,17 @@ def tied_router(
         clear = gaps > 2 * MARGIN_FLOOR * np.abs(scores).max()
         at_boundary, inside = tied[:, -1], tied[:, :-1].any(axis=-1)
         wanted = at_boundary.sum() == tokens - 1 if boundary == "tied" else inside.all() and not at_boundary.any()
-        return bool((tied | clear).all() and wanted)
+        return bool((tied | clear).all() and wanted and roomy_margin(scores, k, share=0.5))
 
     seed, tensors = first_seed(start, lambda seed: tied_tensors(seed, groups, tokens), accept)
     return router_case(name, seed, tensors, k, 1.5, description, boundary)
 
 
 def near_tie_tensors(seed: int, shape: tuple[int, int, int], k: int, bias: float) -> Tensors:
-    """Router tensors where the k-th and (k+1)-th scores of all tokens but the last lie 3e-4 to 1e-3 apart.
+    """Router tensors where the k-th and (k+1)-th scores of all tokens but the last are 3e-4 to 1e-3 of the best apart.
 
     Of the two, the expert of higher index wins, so that rounding both to the same number turns the choice round.
-    One logit a token is moved; the gate follows by the smallest change that gives those logits.
+    At most two logits a token are moved; the gate follows by the smallest change that gives those logits.
     """
     rng = np.random.default_rng([seed, 1])
     tensors = router_tensors(seed, shape, bias=bias)
@@ -201,7 +207,7 @@ def near_tie_tensors(seed: int, shape: tuple[int, int, int], k: int, bias: float
     for token, order in enumerate(chosen(scores + biases, k + 1)[:-1]):
         loser, winner = sorted(order[-2:])
         top = (scores[token] + biases)[order[-2]]
-        gap = rng.uniform(3e-4, 1e-3) * scores[token, order[-2]]
+        gap = rng.uniform(3e-4, 1e-3) * scores[token].max()
         for expert, score in ((winner, top - biases[winner]), (loser, top - gap - biases[loser])):
             logits[token, expert] = np.log(np.expm1(max(score, 1e-3) ** 2))
     gate += (np.linalg.pinv(hidden) @ (logits - hidden @ gate.T)).T
@@ -220,11 +226,12 @@ def near_tie_router(
         highest = np.take_along_axis(biased, order, axis=-1)
         gaps = highest[:, :-1] - highest[:, 1:]
         clear = 2 * MARGIN_FLOOR * np.abs(biased).max()
-        relative = gaps[:-1, -1] / (biased - biases)[np.arange(len(biased) - 1), order[:-1, -2]]
+        relative = (gaps[:, -1] / (biased - biases).max(axis=-1))[:-1]
         near = (relative > 2.9e-4).all() and (relative < 1.05e-3).all()
         rounded = bfloat16(biased - biases) + biases, bfloat16(biased)
         flipped = [(chosen(scores, k) != order[:, :k]).any(axis=-1)[:-1].all() for scores in rounded]
-        return bool(near and all(flipped) and (gaps[:, :-1] > clear).all() and gaps[-1, -1] > 10 * clear)
+        others = (gaps[:, :-1] > clear).all() and gaps[-1, -1] > 10 * clear and roomy_margin(biased, k)
+        return bool(near and all(flipped) and others)
 
     seed, tensors = first_seed(start, lambda seed: near_tie_tensors(seed, shape, k, bias), accept)
     return router_case(name, seed, tensors, k, route_scale, description, boundary="near")
@@ -232,7 +239,7 @@ def near_tie_router(
 
 def tie_cases() -> list[Case]:
     rule = "equal scores go by lower index; shows the higher index or an unstable sort"
-    flips = "gaps are 3e-4 to 1e-3 of a score, far above float32 noise; shows scores rounded to bfloat16 beforehand"
+    flips = "gaps are 3e-4 to 1e-3 of the best score, far above float32 noise; shows scores rounded to bfloat16"
     return [
         tied_router("tiny/router-tie-at-boundary", 3201000, [0, 1, 2, 0, 3, 1, 2, 4], 3, "tied",
                     f"Pairs of equal experts at the last place; {rule}."),

@@ -182,7 +182,7 @@ def head_case(
 def head_cases() -> list[Case]:
     missing = "shows a mean, a sum or the first stream taken instead"
     return [
-        head_case("tiny/head", 2301, (1, 2, 3), (1e-2, 1e-6),
+        head_case("tiny/head", 2309, (1, 2, 3), (1e-2, 1e-6),
                   f"One token, 2 streams of width 3, all numbers eighths, epsilon 1e-2; {missing}.", by_eye=True),
         head_case("tiny/head-four-streams", 2302, (3, 4, 5), (1e-6, 1e-6),
                   "The released 4 streams and epsilon 1e-6; shows softmax or Sinkhorn gates and a factor 2 as in "

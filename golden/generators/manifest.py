@@ -134,7 +134,7 @@ def store(path: Path, content: Json) -> None:
 
 
 def merge_kills(content: Json, kills: dict[str, Json]) -> None:
-    """Put a kill matrix {case: {bug: multiple of tolerance, or "nan"}} into the manifest.
+    """Put a kill matrix {case: {bug: multiple of tolerance, "inf" or "nan"}} into the manifest.
 
     Raises ValueError for a case that the manifest does not have.
     """
