@@ -92,6 +92,6 @@ extension KnownBug {
       "mhc-fused-kernel-explodes", notAStepOf: "hyper-connections",
       wrong: "a fused kernel parts from the op-by-op path; the hidden state grows from 0.07 to 376",
       right: "the same values as op by op", references: ["https://github.com/ml-explore/mlx-lm/pull/1189"],
-      reason: "the report gives a symptom, not a formula; mhc-sinkhorn-skipped shows the same symptom"),
+      reason: "only a symptom is known, not a formula; mhc-sinkhorn-skipped shows the same symptom"),
   ]
 }
