@@ -13,7 +13,10 @@ let package = Package(
     .executable(name: "v4-oracle", targets: ["v4-oracle"]),
     .library(
       name: "DeepSeekV4Oracle",
-      targets: ["Tensors", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance"]),
+      targets: [
+        "Tensors", "RotaryEmbedding", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
+        "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -25,18 +28,30 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "Tensors", swiftSettings: optimized),
 
+    .target(name: "RotaryEmbedding", dependencies: ["Tensors"], swiftSettings: optimized),
+
     // Floor 1
+    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding"], swiftSettings: optimized),
     .target(
       name: "GoldenTensors",
       dependencies: ["Tensors", "CHDF5", .target(name: "CLibCrypto", condition: .when(platforms: [.linux]))],
       swiftSettings: optimized),
 
     // Floor 2
+    .target(name: "CoreAttention", dependencies: ["TokenCompression"], swiftSettings: optimized),
     .target(name: "HyperConnections", dependencies: ["Tensors"], swiftSettings: optimized),
     .target(name: "ExpertRouting", dependencies: ["Tensors"], swiftSettings: optimized),
 
+    // Floor 3
+    .target(name: "CompressedSparseAttention", dependencies: ["CoreAttention"], swiftSettings: optimized),
+    .target(name: "HeavilyCompressedAttention", dependencies: ["CoreAttention"], swiftSettings: optimized),
+
     // Floor 4
-    .target(name: "KnownBugs", dependencies: ["HyperConnections", "ExpertRouting"], swiftSettings: optimized),
+    .target(
+      name: "KnownBugs",
+      dependencies: [
+        "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention",
+      ], swiftSettings: optimized),
 
     // Floor 5
     .target(name: "Conformance", dependencies: ["GoldenTensors", "KnownBugs"], swiftSettings: optimized),
@@ -49,6 +64,12 @@ let package = Package(
     // Tests
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "RotaryEmbeddingTests", dependencies: ["RotaryEmbedding", "TestSupport"]),
+    .testTarget(
+      name: "AttentionTests",
+      dependencies: [
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "GoldenTensors", "KnownBugs", "TestSupport",
+      ]),
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),

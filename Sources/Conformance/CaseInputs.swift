@@ -25,6 +25,11 @@ final class CaseInputs<Scalar: RealScalar> {
     goldenCase.weights[name] == nil ? nil : try weight(name)
   }
 
+  /// An input that only some cases of an operation have.
+  func inputIfPresent(_ name: String) throws -> Tensor<Scalar>? {
+    goldenCase.inputs[name] == nil ? nil : try input(name)
+  }
+
   /// An input as it was stored.
   func storedInput(_ name: String) throws -> StoredTensor { try stored(name, goldenCase.inputs, "inputs") }
 
@@ -35,9 +40,13 @@ final class CaseInputs<Scalar: RealScalar> {
     return Int(value)
   }
 
-  func number(_ name: String) throws -> Scalar {
+  /// A real parameter in the type of the path.
+  func number(_ name: String) throws -> Scalar { Scalar(try double(name)) }
+
+  /// A real parameter as it is stored.
+  func double(_ name: String) throws -> Double {
     guard case .real(let value) = try parameter(name) else { throw fault("the parameter \(name) is not a real number") }
-    return Scalar(value)
+    return value
   }
 
   func choice(_ name: String) throws -> String {

@@ -28,6 +28,10 @@ enum GoldenOperation: String, CaseIterable, Sendable {
   case affinity, router
   case hashRouter = "hash-router"
   case expert, mixture
+  case rotary, compress, indexer
+  case coreAttention = "core-attention"
+  case attention
+  case attentionFromState = "attention-from-state"
 
   /// Runs the operation on a case.
   ///
@@ -61,6 +65,12 @@ enum GoldenOperation: String, CaseIterable, Sendable {
     case .hashRouter: try hashRouter(inputs, steps)
     case .expert: try expert(inputs, steps)
     case .mixture: try mixture(inputs, steps)
+    case .rotary: try rotary(inputs, steps)
+    case .compress: try compress(inputs, steps)
+    case .indexer: try indexer(inputs, steps)
+    case .coreAttention: try coreAttention(inputs, steps)
+    case .attention: try attention(inputs, steps)
+    case .attentionFromState: try attentionFromState(inputs, steps)
     }
   }
 }

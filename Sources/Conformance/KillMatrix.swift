@@ -1,7 +1,7 @@
 import GoldenTensors
 import KnownBugs
 
-/// What every known bug does to every case of its component: the proof that the cases can see it.
+/// What every known bug does to every case of its components: the proof that the cases can see it.
 ///
 /// Each variant runs in Double, so that what is measured is the bug and not rounding; the effect is given as a multiple
 /// of the **float** tolerance, which is what a float32 engine with this bug would be off by.
@@ -14,13 +14,15 @@ public struct KillMatrix: Sendable {
   /// By bug, then by case: the effect as a multiple of tolerance. NaN: NaN, infinity or a refusal where there should be
   /// numbers. Infinity: a difference where nothing is tolerated.
   public let effects: [String: [String: Double]]
+  /// Bugs that no case tells apart: on every case each tensor is off by the same amount at the same place.
+  public let classes: [[String]]
 
-  /// Runs every variant on every positive case of its component.
+  /// Runs every variant on every positive case of its components.
   ///
   /// - Parameters:
   ///   - library: the cases
   ///   - filter: a piece of the ids of the bugs to run; all if nil
-  ///   - progress: called before each bug with (bugs done, bugs in all)
+  ///   - progress: called now and then with (runs done, runs in all)
   /// - Throws: `GoldenError` if a case cannot be loaded or the filter matches no bug.
   public init(
     _ library: GoldenLibrary, filter: String? = nil, progress: (Int, Int) -> Void = { _, _ in }
@@ -28,16 +30,49 @@ public struct KillMatrix: Sendable {
     bugs = KnownBug.all.filter { filter.map($0.id.contains) ?? true }
     guard !bugs.isEmpty else { throw GoldenError("known bugs", "no id has '\(filter ?? "")' in it") }
     let cases = try library.manifest.cases.filter { $0.expectedError == nil }.map(library.load)
+    let runs = bugs.flatMap { bug in
+      guard let steps = bug.steps else { return [Run]() }
+      return cases.filter { bug.components.contains($0.entry.component) }.map {
+        Run(bug: bug.id, steps: steps, goldenCase: $0)
+      }
+    }
     var effects: [String: [String: Double]] = [:]
-    for (position, bug) in bugs.enumerated() {
-      progress(position, bugs.count)
-      guard let steps = bug.steps else { continue }
-      for goldenCase in cases where goldenCase.entry.component == bug.component {
-        let result = CaseResult(goldenCase, path: .double, steps: steps, judgedAs: .float)
-        effects[bug.id, default: [:]][goldenCase.entry.id] = result.problems.isEmpty ? result.worstMultiple ?? 0 : .nan
+    var comparisons: [String: [String: [TensorComparison]]] = [:]
+    let batch = 64
+    for first in stride(from: 0, to: runs.count, by: batch) {
+      progress(first, runs.count)
+      let part = Array(runs[first..<min(first + batch, runs.count)])
+      for (run, result) in zip(part, concurrentMap(part, { $0.result() })) {
+        let effect = result.problems.isEmpty ? result.worstMultiple ?? 0 : .nan
+        effects[run.bug, default: [:]][run.goldenCase.entry.id] = effect
+        comparisons[run.bug, default: [:]][run.goldenCase.entry.id] = result.comparisons.filter { !$0.passed }
       }
     }
     self.effects = effects
+    classes = Self.classes(bugs.filter { $0.visibility == .visible }.map(\.id), comparisons)
+  }
+
+  /// One bug on one case.
+  private struct Run: Sendable {
+    let bug: String
+    let steps: StepSet
+    let goldenCase: GoldenCase
+
+    func result() -> CaseResult { CaseResult(goldenCase, path: .double, steps: steps, judgedAs: .float) }
+  }
+
+  private static func classes(
+    _ bugs: [String], _ comparisons: [String: [String: [TensorComparison]]]
+  ) -> [[String]] {
+    var classes: [[String]] = []
+    for bug in bugs {
+      if let position = classes.firstIndex(where: { comparisons[$0[0]] == comparisons[bug] }) {
+        classes[position].append(bug)
+      } else {
+        classes.append([bug])
+      }
+    }
+    return classes.filter { $0.count > 1 }
   }
 
   /// The cases that kill a bug, with the effect.

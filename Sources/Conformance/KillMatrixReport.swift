@@ -15,6 +15,10 @@ extension KillMatrix {
       case .notAStep(let reason): "  \(bug.id): not run: \(reason)"
       }
     }
+    if !classes.isEmpty {
+      let lines = classes.map { "  " + $0.joined(separator: ", ") }
+      parts.append("The same on every case, so one class\n\n\(lines.joined(separator: "\n"))")
+    }
     if !unseen.isEmpty { parts.append("Not expected to be killed\n\n\(unseen.joined(separator: "\n"))") }
     parts += faults.map { "FAULT  \($0)" }
     let visible = bugs.filter { $0.visibility == .visible }

@@ -22,6 +22,18 @@ public struct Verification: Codable, Sendable {
     public let visibleBugs: Int
   }
 
+  private static func results(
+    of entry: GoldenManifest.CaseEntry, in library: GoldenLibrary, paths: [VerificationPath]
+  ) -> [CaseResult] {
+    let loaded = Result { try library.load(entry) }
+    return paths.map { path in
+      switch loaded {
+      case .success(let goldenCase): CaseResult(goldenCase, path: path)
+      case .failure(let error): CaseResult(unloadable: entry, path: path, problem: "\(error)")
+      }
+    }
+  }
+
   /// Nothing is missing, nothing is left over, something ran, and everything passed.
   public var passed: Bool { inventoryFaults.isEmpty && !results.isEmpty && results.allSatisfy(\.passed) }
 
@@ -33,7 +45,7 @@ public struct Verification: Codable, Sendable {
   ///   - library: the cases
   ///   - paths: the precisions to run, at least one
   ///   - filter: a piece of the ids to run; all if nil
-  ///   - progress: called before each run with (runs done, runs in all)
+  ///   - progress: called now and then with (runs done, runs in all)
   /// - Throws: `GoldenError` if the filter matches no case.
   public init(
     _ library: GoldenLibrary, paths: [VerificationPath] = VerificationPath.allCases, filter: String? = nil,
@@ -45,15 +57,11 @@ public struct Verification: Codable, Sendable {
       throw GoldenError("manifest.json", "no case has '\(filter ?? "")' in its id")
     }
     var results: [CaseResult] = []
-    for entry in entries {
-      let loaded = Result { try library.load(entry) }
-      for path in paths {
-        progress(results.count, entries.count * paths.count)
-        switch loaded {
-        case .success(let goldenCase): results.append(CaseResult(goldenCase, path: path))
-        case .failure(let error): results.append(CaseResult(unloadable: entry, path: path, problem: "\(error)"))
-        }
-      }
+    let batch = 16
+    for first in stride(from: 0, to: entries.count, by: batch) {
+      progress(results.count, entries.count * paths.count)
+      let part = Array(entries[first..<min(first + batch, entries.count)])
+      results += concurrentMap(part) { Self.results(of: $0, in: library, paths: paths) }.joined()
     }
     self.goldenDirectory = library.directory.path
     self.paths = paths

@@ -13,6 +13,15 @@ public func reciprocalRMS<Scalar: RealScalar>(
   return try sumOfSquares(x).map { 1 / ($0 / width + epsilon).squareRoot() }
 }
 
+extension Tensor where Element: RealScalar {
+  /// ReLU of each element: `max(x, 0)`. NaN stays NaN.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  public func rectified() -> Tensor {
+    Tensor(unchecked: shape, elements.map { $0 > 0 || $0.isNaN ? $0 : 0 })
+  }
+}
+
 /// The logistic function `1 / (1 + e⁻ˣ)`, written so that neither side overflows.
 public func sigmoid<Scalar: RealScalar>(_ x: Scalar) -> Scalar {
   if x >= 0 { return 1 / (1 + Scalar.exponential(-x)) }

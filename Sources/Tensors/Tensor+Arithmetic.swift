@@ -11,6 +11,9 @@ extension Tensor where Element: RealScalar {
   public static func * (left: Tensor, right: Element) -> Tensor { left.with(right, .product) }
   public static func / (left: Tensor, right: Element) -> Tensor { left.with(right, .quotient) }
 
+  /// The larger of two tensors, element by element.
+  public func largerOf(_ right: Tensor) throws(InputError) -> Tensor { try with(right, .maximum) }
+
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   private func with(_ right: Tensor, _ operation: Arithmetic) throws(InputError) -> Tensor {
@@ -35,7 +38,7 @@ extension Tensor where Element: RealScalar {
 }
 
 private enum Arithmetic: String {
-  case sum, difference, product, quotient
+  case sum, difference, product, quotient, maximum
 
   func of<Scalar: RealScalar>(_ left: Scalar, _ right: Scalar) -> Scalar {
     switch self {
@@ -43,6 +46,7 @@ private enum Arithmetic: String {
     case .difference: left - right
     case .product: left * right
     case .quotient: left / right
+    case .maximum: left > right || left.isNaN ? left : right
     }
   }
 }

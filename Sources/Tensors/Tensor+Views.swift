@@ -62,3 +62,29 @@ extension Tensor {
     return Tensor(unchecked: [parts.count] + first.shape, parts.flatMap(\.elements))
   }
 }
+
+extension Tensor {
+  /// The rows of this tensor, then those of another, along the first axis.
+  ///
+  /// - Throws: `InputError` if the other axes differ.
+  public func appending(_ other: Tensor) throws(InputError) -> Tensor {
+    guard rank >= 1, shape.dropFirst() == other.shape.dropFirst() else {
+      throw InputError("append", "shapes \(shape) and \(other.shape) do not fit each other")
+    }
+    return Tensor(unchecked: [shape[0] + other.shape[0]] + shape.dropFirst(), elements + other.elements)
+  }
+
+  /// Matrices of one width below each other, `[Σ rows, width]`; of none, `[0, width]`.
+  ///
+  /// - Throws: `InputError` if one has another width.
+  public static func concatenated(_ parts: [Tensor], width: Int) throws(InputError) -> Tensor {
+    var elements: [Element] = []
+    for part in parts {
+      guard part.rank == 2, part.shape[1] == width else {
+        throw InputError("concatenate", "shape \(part.shape) does not fit the width \(width)")
+      }
+      elements += part.elements
+    }
+    return Tensor(unchecked: [parts.reduce(0) { $0 + $1.shape[0] }, width], elements)
+  }
+}

@@ -69,6 +69,9 @@ public struct Tensor<Element: Sendable>: Sendable {
   }
 
   /// The tensor with each element replaced.
+  @specialized(where Element == Float, NewElement == Float)
+  @specialized(where Element == Float, NewElement == Double)
+  @specialized(where Element == Double, NewElement == Double)
   public func map<NewElement>(_ transform: (Element) throws -> NewElement) rethrows -> Tensor<NewElement> {
     Tensor<NewElement>(unchecked: shape, try elements.map(transform))
   }

@@ -11,7 +11,8 @@ import Testing
     #expect(positive.count { $0.component == "expert-routing" } >= 40)
     #expect(positive.count { $0.component == "harness" && $0.note?.contains("harness is wrong") == true } == 3)
     #expect(library.manifest.cases.count { $0.expectedError != nil } >= 12)
-    #expect(library.manifest.cases.map(\.bytes).reduce(0, +) < 10 << 20)
+    #expect(positive.count { ["attention", "attention-from-state"].contains($0.operation) } >= 120)
+    #expect(library.manifest.cases.map(\.bytes).reduce(0, +) < 20 << 20)
     #expect(Set(library.manifest.cases.map(\.preset)) == ["tiny", "odd", "published", "setup"])
   }
 

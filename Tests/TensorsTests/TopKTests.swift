@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct TopKTests {
@@ -32,6 +33,21 @@ import Testing
     let scores = try Tensor(shape: [2, 2], elements: [1.0, 2, 3, .nan])
     #expect(throws: InputError("router", "the score of candidate 1 is NaN for token 1")) {
       try TopK(scores, k: 1, in: "router")
+    }
+  }
+
+  /// Few of many and many of few take different ways to the same order.
+  @Test func bothWaysAgree() throws {
+    var generator = SeededGenerator(seed: 51)
+    let scores = (0..<200).map { _ in Double(Int.random(in: 0..<30, using: &generator)) }
+    let row = try Tensor(shape: [1, 200], elements: scores)
+    let all = try TopK(row, k: 200, in: "test").indices.elements
+    let expected = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
+    #expect(all == expected)
+    for k in [1, 2, 7, 23, 24, 25, 26, 100, 199] {
+      let top = try TopK(row, k: k, in: "test")
+      #expect(top.indices.elements == Array(expected.prefix(k)))
+      #expect(top.margin[0] == scores[expected[k - 1]] - scores[expected[k]])
     }
   }
 }

@@ -17,10 +17,9 @@ from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from types import ModuleType
 
 import manifest as manifests
-from agreement import Expected, Fault, measure, smallest_margin
+from agreement import Expected, Fault, Oracle, measure, smallest_margin
 from case import Case
 from case_file import difference, write_case
 from cases import all_cases
@@ -46,10 +45,11 @@ class Built:
         return max(spreads, default=0.0)
 
 
-def load_oracle_a() -> ModuleType | None:
+def load_oracle_a() -> Oracle | None:
     """Oracle A; None, and a line that says so, where its packages are not installed."""
     try:
-        return importlib.import_module("oracle_transformers")
+        modules = ("oracle_transformers", "attention_transformers")
+        return Oracle(*(importlib.import_module(name) for name in modules))
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "transformers"):
             raise
@@ -57,7 +57,7 @@ def load_oracle_a() -> ModuleType | None:
         return None
 
 
-def build_cases(cases: list[Case], folder: Path, oracle_a: ModuleType | None) -> list[Built]:
+def build_cases(cases: list[Case], folder: Path, oracle_a: Oracle | None) -> list[Built]:
     """Measure and write every case under `folder`, one progress line each."""
     built = []
     for number, case in enumerate(cases, start=1):
@@ -75,14 +75,14 @@ def build_cases(cases: list[Case], folder: Path, oracle_a: ModuleType | None) ->
 
 def print_table(built: list[Built]) -> None:
     """Cases, worst agreement, worst spread and bytes of every component, then of all."""
-    print(f"\n{'component':20} {'cases':>6} {'refused':>8} {'agreement':>10} {'spread':>8} {'bytes':>9}")
+    print(f"\n{'component':28} {'cases':>6} {'refused':>8} {'agreement':>10} {'spread':>8} {'bytes':>9}")
     counts = Counter(b.case.component for b in built)
     for component in [*sorted(counts), "all"]:
         group = [b for b in built if component in (b.case.component, "all")]
         refused = sum(b.case.expected_error is not None for b in group)
         agreement, spread = max(b.worst_agreement() for b in group), max(b.worst_spread() for b in group)
         size = sum(b.path.stat().st_size for b in group)
-        print(f"{component:20} {len(group):6} {refused:8} {agreement:10.1e} {spread:8.1e} {size:9}")
+        print(f"{component:28} {len(group):6} {refused:8} {agreement:10.1e} {spread:8.1e} {size:9}")
 
 
 def install(built: list[Built], out: Path) -> None:

@@ -16,7 +16,9 @@ Tensors = dict[str, Array]
 Parameters = dict[str, int | float | str]
 
 PRESETS = ("tiny", "odd", "published", "setup")
-REALS = ("epsilon", "norm_epsilon", "route_scale", "clamp_limit")  # parameters stored as float64
+REALS = (  # parameters stored as float64
+    "epsilon", "norm_epsilon", "route_scale", "clamp_limit", "theta", "yarn_factor", "yarn_beta_fast", "yarn_beta_slow",
+)  # fmt: skip
 MARGIN_FLOOR = 1e-3  # every selection that is not a deliberate tie or near tie has gaps above this share of its scale
 
 
@@ -30,8 +32,8 @@ def scaled_by(name: str, tensors: Mapping[str, object]) -> str:
 class Case:
     """One case: everything that is stored except the expected tensors.
 
-    `boundary` says how far the last selected score of a router is from the first rejected one: "clear" (everywhere
-    above MARGIN_FLOOR of the scale), "near" (not everywhere) or "tied" (somewhere equal).
+    `boundary` says how far the last selected score of a router or an indexer is from the first rejected one: "clear"
+    (everywhere above MARGIN_FLOOR of the scale), "near" (not everywhere) or "tied" (somewhere equal).
     """
 
     id: str

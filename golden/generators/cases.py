@@ -4,12 +4,21 @@ from collections import Counter
 from functools import cache
 
 from case import Case
+from cases_attention import attention_cases
+from cases_attention_refused import attention_refusals
+from cases_attention_special import special_attention_cases
+from cases_attention_speculation import speculation_cases
+from cases_attention_state import attention_state_cases
+from cases_compression import compression_cases
+from cases_core_attention import core_attention_cases
 from cases_expert_routing import routing_cases
 from cases_experts import expert_and_mixture_cases
 from cases_harness import harness_cases
 from cases_hash_routing import hash_cases
 from cases_hyper_connections import hyper_connection_cases
+from cases_indexer import indexer_cases
 from cases_refused import refused_cases
+from cases_rotary import rotary_cases
 from equations import EQUATION_IDS
 
 
@@ -18,6 +27,8 @@ def all_cases() -> tuple[Case, ...]:
     """Every case, sorted by id. Refuses two cases of one id and an equation without a case that has expected values."""
     cases = harness_cases() + hyper_connection_cases()
     cases += routing_cases() + hash_cases() + expert_and_mixture_cases() + refused_cases()
+    cases += rotary_cases() + compression_cases() + indexer_cases() + core_attention_cases() + attention_cases()
+    cases += speculation_cases() + special_attention_cases() + attention_state_cases() + attention_refusals()
     repeated = [case for case, count in Counter(case.id for case in cases).items() if count > 1]
     if repeated:
         raise ValueError(f"two cases have the id {repeated[0]}")

@@ -92,7 +92,7 @@ def tensor_faults(name: str, group: h5py.Group, tensor: Json, rule: Json) -> Ite
     if judge(value, value, tensor) != 0:
         yield f"{name}: the stored value does not pass its own judge"
     if tensor["judge"] == "exact":
-        if judge(value, value + 1, tensor) <= 1:
+        if value.size and judge(value, value + 1, tensor) <= 1:
             yield f"{name}: a wrong value passes the judge"
         return
     agreements = [attributes[key] for key in attributes if key.startswith("agreement_")]
@@ -111,6 +111,18 @@ def tensor_faults(name: str, group: h5py.Group, tensor: Json, rule: Json) -> Ite
             yield f"{name}: an error of 1.5 tolerances passes the judge"
 
 
+def selection_faults(expected: dict[str, np.ndarray], k: int) -> Iterator[str]:
+    """Where a selection or margin does not follow from the index scores: score descending, then index ascending."""
+    rows = zip(expected["index_scores"], expected["selection"], expected["margin"], strict=True)
+    for token, (scores, selected, margin) in enumerate(rows):
+        order = [s for s in np.argsort(-scores, kind="stable") if np.isfinite(scores[s])]
+        if [*selected[selected >= 0]] != order[:k] or (selected[len(order[:k]) :] != -1).any():
+            yield f"selection: row {token} is {selected.tolist()}, the scores give {[int(s) for s in order[:k]]}"
+        gap = scores[order[k - 1]] - scores[order[k]] if len(order) > k else np.inf
+        if margin != gap:
+            yield f"margin: token {token} has {margin}, the scores give {gap}"
+
+
 def case_faults(entry: Json, manifest: Json, golden: Path) -> Iterator[str]:
     """What is wrong with one case: its file, its attributes, its expected tensors."""
     path = golden / entry["file"]
@@ -125,7 +137,7 @@ def case_faults(entry: Json, manifest: Json, golden: Path) -> Iterator[str]:
         if found:
             yield from found
             return
-        *_, expected = read_case(entry["id"], golden)
+        _, parameters, _, _, expected = read_case(entry["id"], golden)
     except (ValueError, OSError) as error:
         yield str(error)
         return
@@ -134,6 +146,8 @@ def case_faults(entry: Json, manifest: Json, golden: Path) -> Iterator[str]:
         return
     if "margin" in expected and float(entry["smallest_margin"]) != expected["margin"].min():
         yield f"smallest_margin is {entry['smallest_margin']}, the file says {expected['margin'].min()}"
+    if "index_scores" in expected:
+        yield from selection_faults(expected, int(parameters["index_topk"]))
     with h5py.File(path, "r") as file:
         names = {"case": "id", "preset": "preset", "component": "component", "operation": "operation",
                  "description": "description", "expected_error": "expected_error"}  # fmt: skip

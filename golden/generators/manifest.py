@@ -14,7 +14,7 @@ from equations import EQUATIONS
 Json = dict[str, Any]
 
 TITLE = "Golden tensors of DeepSeek-V4 from three independent implementations"
-ORACLE_VERSION = "1"  # of oracle_numpy.py and oracle_scalar.py; raise it when a stored value changes
+ORACLE_VERSION = "1"  # of generators B and C; raise it when a stored value changes
 
 
 def relative_path(case: Case) -> str:
@@ -33,21 +33,21 @@ def generators() -> Json:
             "version": installed("transformers"),
             "runtime": f"torch {installed('torch')}",
             "precision": "float64 (its float32 casts widened) and float32 (unchanged)",
-            "description": "The public library's own modules, run by generators/oracle_transformers.py.",
+            "description": "The public library's modules, run by oracle_transformers.py and attention_transformers.py.",
         },
         "B": {
-            "name": "generators/oracle_numpy.py",
+            "name": "generators/oracle_numpy.py, rotary_numpy.py, attention_numpy.py",
             "version": ORACLE_VERSION,
             "runtime": f"numpy {installed('numpy')}",
             "precision": "float64 (stored), float32, and float32 with permuted sums",
             "description": "Vectorised NumPy, written from the report and the released equations.",
         },
         "C": {
-            "name": "generators/oracle_scalar.py",
+            "name": "generators/oracle_scalar.py, attention_scalar.py",
             "version": ORACLE_VERSION,
             "runtime": f"mpmath {installed('mpmath')}",
-            "precision": "40 decimal digits, rounded to float64",
-            "description": "Scalar loops in extended precision, sharing no formula with B.",
+            "precision": "40 decimal digits, or 80-bit reals for attention, rounded to float64",
+            "description": "Scalar loops, or one token at a time, in extended precision, sharing no formula with B.",
         },
     }
 

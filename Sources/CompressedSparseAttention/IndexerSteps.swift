@@ -1,0 +1,152 @@
+import RotaryEmbedding
+import Tensors
+
+// Axes: T tokens, d model width, q query latent width, H index heads, i index width, N entries.
+
+/// The steps of the lightning indexer (report 2.3.1), each with the correct default; a known bug overrides one.
+///
+/// | step | equation |
+/// | --- | --- |
+/// | `queries` | (14); 2.3.3-rotary |
+/// | `transformed` | 2.3.1-hadamard |
+/// | `weights` | (15) |
+/// | `scores` | (16) |
+/// | `select` | (17) |
+public protocol IndexerSteps: Sendable {
+  func queries<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func transformed<Scalar: RealScalar>(_ x: Tensor<Scalar>, isKey: Bool) throws(InputError) -> Tensor<Scalar>
+
+  func weights<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, indexWidth: Int
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func scores<Scalar: RealScalar>(
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func select<Scalar: RealScalar>(
+    _ scores: [[Scalar]], visible: [Int], topK: Int
+  ) throws(InputError) -> (selection: [[Int]], margin: [Scalar])
+}
+
+/// The correct steps: every default, nothing overridden.
+public struct ReferenceIndexerSteps: IndexerSteps {
+  public init() {}
+}
+
+extension IndexerSteps where Self == ReferenceIndexerSteps {
+  /// The correct steps.
+  public static var reference: ReferenceIndexerSteps { ReferenceIndexerSteps() }
+}
+
+extension IndexerSteps {
+  /// Eq. (14): `q^I = c^Q W^IUQ`, from the latent that the attention queries use, too. No norm.
+  ///
+  /// - Parameters:
+  ///   - latent: `[T, q]`
+  ///   - projection: `[H·i, q]`
+  /// - Returns: `[T, H, i]`, not yet rotated
+  public func queries<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(latent, projection).reshaped([latent.shape[0], heads, projection.shape[0] / heads])
+  }
+
+  /// The Hadamard transform of rotated queries and keys alike. It is orthogonal, so exact scores do not change by it.
+  ///
+  /// - Parameters:
+  ///   - x: `[…, i]`
+  ///   - isKey: not used here: a known bug transforms one side only
+  public func transformed<Scalar: RealScalar>(
+    _ x: Tensor<Scalar>, isKey: Bool
+  ) throws(InputError) -> Tensor<Scalar> {
+    try hadamard(x)
+  }
+
+  /// Eq. (15), as released: `w^I = h W^w · i^(−1/2) · H^(−1/2)`.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`
+  ///   - projection: `[H, d]`
+  /// - Returns: `[T, H]`
+  public func weights<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, indexWidth: Int
+  ) throws(InputError) -> Tensor<Scalar> {
+    let scale = 1 / Scalar(indexWidth).squareRoot() / Scalar(projection.shape[0]).squareRoot()
+    return try linear(hidden, projection) * scale
+  }
+
+  /// Eq. (16) for one token: `I_s = Σ_heads w · ReLU(q · K_s)`.
+  ///
+  /// - Parameters:
+  ///   - query: `[H, i]`
+  ///   - keys: `[N, i]`
+  ///   - weights: `[H]`
+  /// - Returns: `[N]`
+  public func scores<Scalar: RealScalar>(
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    let products = try linear(keys, query).rectified()
+    return try linear(products, weights.reshaped([1, weights.count])).reshaped([keys.shape[0]])
+  }
+
+  /// Eq. (17): the visible entries with the k highest scores, score descending, then index ascending.
+  ///
+  /// - Parameters:
+  ///   - scores: of all entries, for each token
+  ///   - visible: how many entries each token sees
+  /// - Returns: at most k entries for each token, and by how much the last one beat the first rejected one
+  /// - Throws: `InputError` if a visible score is NaN.
+  public func select<Scalar: RealScalar>(
+    _ scores: [[Scalar]], visible: [Int], topK: Int
+  ) throws(InputError) -> (selection: [[Int]], margin: [Scalar]) {
+    var selection: [[Int]] = []
+    var margin: [Scalar] = []
+    for (row, visible) in zip(scores, visible) {
+      guard visible > 0 else {
+        selection.append([])
+        margin.append(.infinity)
+        continue
+      }
+      let candidates = try Tensor(shape: [1, visible], elements: Array(row[..<visible]))
+      let top = try TopK(candidates, k: min(topK, visible), parameter: "index_topk", in: "indexer")
+      selection.append(top.indices.elements)
+      margin.append(top.margin[0])
+    }
+    return (selection, margin)
+  }
+}
+
+/// The Hadamard transform of the last axis, in natural (Sylvester) order, times width^(−1/2): orthogonal, its own inverse.
+///
+/// ```
+/// H₁ = (1),   H₂ₙ = (Hₙ Hₙ; Hₙ −Hₙ)
+/// ```
+///
+/// - Parameter x: `[…, i]`, i a power of two
+/// - Throws: `InputError` if it is not.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func hadamard<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> {
+  let width = x.shape.last ?? 0
+  guard width > 0, width & (width - 1) == 0 else {
+    throw InputError("indexer", "the index head width must be a power of two, got \(width)")
+  }
+  var elements = x.elements
+  var half = 1
+  while half < width {
+    for first in stride(from: 0, to: elements.count, by: 2 * half) {
+      for index in first..<first + half {
+        let (a, b) = (elements[index], elements[index + half])
+        elements[index] = a + b
+        elements[index + half] = a - b
+      }
+    }
+    half *= 2
+  }
+  let scale = 1 / Scalar(width).squareRoot()
+  return try Tensor(shape: x.shape, elements: elements.map { $0 * scale })
+}

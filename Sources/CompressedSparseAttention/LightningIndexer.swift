@@ -1,0 +1,86 @@
+import CoreAttention
+import RotaryEmbedding
+import Tensors
+import TokenCompression
+
+// Axes: T tokens, d model width, q query latent width, H index heads, i index width, N entries.
+
+/// The lightning indexer (report 2.3.1): scores every visible compressed entry for every token and keeps the best k.
+public struct LightningIndexer<Scalar: RealScalar>: Sendable {
+  /// W^IUQ, `[H·i, q]`
+  public let queryProjection: Tensor<Scalar>
+  /// W^w, `[H, d]`
+  public let weightsProjection: Tensor<Scalar>
+  /// The compressor that makes the keys, of width i.
+  public let compressor: Compressor<Scalar>
+  /// k: compressed entries, not tokens; 512 in Flash, 1024 in Pro.
+  public let topK: Int
+  public let rotary: RotaryConfiguration
+  public let steps: any IndexerSteps
+  public let rotarySteps: any RotarySteps
+
+  /// - Parameter operation: what an error names
+  /// - Throws: `InputError` if a weight has a wrong shape or is not finite, k < 1, or i is not a power of two.
+  public init(
+    width: Int, latentWidth: Int, heads: Int, topK: Int, queryProjection: Tensor<Scalar>,
+    weightsProjection: Tensor<Scalar>, compressor: Compressor<Scalar>, rotary: RotaryConfiguration,
+    steps: any IndexerSteps = .reference, rotarySteps: any RotarySteps = .reference, operation: String = "indexer"
+  ) throws(InputError) {
+    let indexWidth = compressor.norm.count
+    guard topK >= 1 else { throw InputError(operation, "index_topk must be at least 1, got \(topK)") }
+    guard heads >= 1 else { throw InputError(operation, "index_heads must be at least 1, got \(heads)") }
+    guard indexWidth & (indexWidth - 1) == 0 else {
+      throw InputError(operation, "the index head width must be a power of two, got \(indexWidth)")
+    }
+    try queryProjection.requireShape([heads * indexWidth, latentWidth], "index_query_projection", in: operation)
+    try weightsProjection.requireShape([heads, width], "index_weights_projection", in: operation)
+    try queryProjection.requireFinite("index_query_projection", in: operation)
+    try weightsProjection.requireFinite("index_weights_projection", in: operation)
+    self.queryProjection = queryProjection
+    self.weightsProjection = weightsProjection
+    self.compressor = compressor
+    self.topK = topK
+    self.rotary = rotary
+    self.steps = steps
+    self.rotarySteps = rotarySteps
+  }
+
+  /// Scores and selects for the tokens that the state has just begun to take in.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`
+  ///   - latent: `[T, q]`
+  ///   - positions: of the T tokens
+  ///   - visible: how many entries each of them sees, given how many there are
+  ///   - state: gets the new keys
+  /// - Throws: `InputError` if a shape does not fit or a visible score is NaN.
+  public func callAsFunction(
+    _ hidden: Tensor<Scalar>, latent: Tensor<Scalar>, positions: [Int], state: inout AttentionState<Scalar>,
+    visible: (_ position: Int, _ finished: Int) -> Int
+  ) throws(InputError) -> Indexing<Scalar> {
+    let heads = weightsProjection.shape[0]
+    let newKeys = try state.compressKeys(hidden, with: compressor) { (key) throws(InputError) in
+      try steps.transformed(key, isKey: true)
+    }.entries
+    let rotated = try rotarySteps.rotated(
+      steps.queries(latent, projection: queryProjection, heads: heads), positions: positions, configuration: rotary,
+      inverse: false)
+    let queries = try steps.transformed(rotated, isKey: false)
+    let weights = try steps.weights(hidden, projection: weightsProjection, indexWidth: compressor.norm.count)
+
+    guard let keys = state.indexCompressor?.entries else { throw InputError("indexer", "the state has no keys") }
+    let allKeys = try keys.rows(0..<keys.end)
+    let visibleCounts = positions.map { visible($0, keys.end) }
+    var scores: [[Scalar]] = []
+    for (token, visible) in visibleCounts.enumerated() {
+      guard visible <= keys.end else {
+        throw InputError("indexer", "token \(token) should see \(visible) entries, but there are \(keys.end)")
+      }
+      let row = try steps.scores(query: queries.slice(token), keys: allKeys, weights: weights.slice(token))
+      scores.append(row.elements[..<visible] + Array(repeating: -.infinity, count: keys.end - visible))
+    }
+    let (selection, margin) = try steps.select(scores, visible: visibleCounts, topK: topK)
+    return Indexing(
+      queries: queries, newKeys: newKeys, weights: weights, scores: scores, selection: selection, margin: margin)
+  }
+}

@@ -1,0 +1,211 @@
+import RotaryEmbedding
+import Tensors
+import TokenCompression
+
+// Axes: T tokens, d model width, h heads, c head width, q query latent width, g output groups, p group rank.
+
+/// The weights that every attention layer has.
+public struct AttentionWeights<Scalar: RealScalar>: Sendable {
+  /// wq_a, `[q, d]`
+  public let queryDown: Tensor<Scalar>
+  /// `[q]`
+  public let queryNorm: Tensor<Scalar>
+  /// wq_b, `[h·c, q]`
+  public let queryUp: Tensor<Scalar>
+  /// wkv, `[c, d]`
+  public let keyValueProjection: Tensor<Scalar>
+  /// `[c]`
+  public let keyValueNorm: Tensor<Scalar>
+  /// `[h]`
+  public let sinks: Tensor<Scalar>
+  /// wo_a, `[g·p, h·c/g]`
+  public let outputDown: Tensor<Scalar>
+  /// wo_b, `[d, g·p]`
+  public let outputUp: Tensor<Scalar>
+
+  public init(
+    queryDown: Tensor<Scalar>, queryNorm: Tensor<Scalar>, queryUp: Tensor<Scalar>,
+    keyValueProjection: Tensor<Scalar>, keyValueNorm: Tensor<Scalar>, sinks: Tensor<Scalar>,
+    outputDown: Tensor<Scalar>, outputUp: Tensor<Scalar>
+  ) {
+    self.queryDown = queryDown
+    self.queryNorm = queryNorm
+    self.queryUp = queryUp
+    self.keyValueProjection = keyValueProjection
+    self.keyValueNorm = keyValueNorm
+    self.sinks = sinks
+    self.outputDown = outputDown
+    self.outputUp = outputUp
+  }
+}
+
+/// The numbers that every attention layer has.
+public struct AttentionConfiguration<Scalar: RealScalar>: Sendable {
+  public let heads: Int
+  /// W: 128 in the released models.
+  public let window: Int
+  /// g: 8 in Flash, 16 in Pro.
+  public let groups: Int
+  public let normEpsilon: Scalar
+  public let rotary: RotaryConfiguration
+  /// 1048576 in the released models.
+  public let maximumPositions: Int
+  /// How many speculative tokens can be taken back.
+  public let rollBackDepth: Int
+
+  public init(
+    heads: Int, window: Int, groups: Int, normEpsilon: Scalar, rotary: RotaryConfiguration, maximumPositions: Int,
+    rollBackDepth: Int = 16
+  ) {
+    self.heads = heads
+    self.window = window
+    self.groups = groups
+    self.normEpsilon = normEpsilon
+    self.rotary = rotary
+    self.maximumPositions = maximumPositions
+    self.rollBackDepth = rollBackDepth
+  }
+}
+
+/// What all attention layers share: queries, window entries, the softmax over what a token sees, the output.
+///
+/// The three kinds of layers differ in what else a token sees: nothing (`SlidingWindowAttention`), all compressed entries
+/// (`HeavilyCompressedAttention`), or the ones an indexer selects (`CompressedSparseAttention`).
+public struct AttentionCore<Scalar: RealScalar>: Sendable {
+  public let weights: AttentionWeights<Scalar>
+  public let configuration: AttentionConfiguration<Scalar>
+  public let layout: AttentionLayout
+  public let steps: any AttentionSteps
+  public let rotarySteps: any RotarySteps
+
+  /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or a number is unusable.
+  public init(
+    width: Int, ratio: Int, indexWidth: Int?, weights: AttentionWeights<Scalar>,
+    configuration: AttentionConfiguration<Scalar>, steps: any AttentionSteps, rotarySteps: any RotarySteps
+  ) throws(InputError) {
+    let operation = "attention"
+    let (heads, groups) = (configuration.heads, configuration.groups)
+    guard ratio >= 0 else { throw InputError(operation, "ratio must be 0 or positive, got \(ratio)") }
+    guard configuration.window >= 1 else {
+      throw InputError(operation, "window must be at least 1, got \(configuration.window)")
+    }
+    guard heads >= 1, groups >= 1, heads % groups == 0 else {
+      throw InputError(operation, "heads (\(heads)) must be divisible by groups (\(groups))")
+    }
+    guard configuration.rollBackDepth >= 0 else {
+      throw InputError(operation, "the roll-back depth must not be negative, got \(configuration.rollBackDepth)")
+    }
+    try requireEpsilon(configuration.normEpsilon, "norm_epsilon", in: operation)
+    try weights.queryDown.requireAxes(["q", "d"], "query_down", in: operation)
+    try weights.keyValueNorm.requireAxes(["c"], "kv_norm", in: operation)
+    try weights.outputDown.requireAxes(["g·p", "h·c/g"], "output_down", in: operation)
+    let (latent, head) = (weights.queryDown.shape[0], weights.keyValueNorm.count)
+    let rank = weights.outputDown.shape[0] / groups
+    let expected: [(String, Tensor<Scalar>, [Int])] = [
+      ("query_down", weights.queryDown, [latent, width]), ("query_norm", weights.queryNorm, [latent]),
+      ("query_up", weights.queryUp, [heads * head, latent]),
+      ("kv_projection", weights.keyValueProjection, [head, width]), ("kv_norm", weights.keyValueNorm, [head]),
+      ("sinks", weights.sinks, [heads]),
+      ("output_down", weights.outputDown, [groups * rank, heads * head / groups]),
+      ("output_up", weights.outputUp, [width, groups * rank]),
+    ]
+    for (name, weight, shape) in expected {
+      try weight.requireShape(shape, name, in: operation)
+      try weight.requireFinite(name, in: operation)
+    }
+    self.weights = weights
+    self.configuration = configuration
+    self.layout = AttentionLayout(
+      headWidth: head, window: configuration.window, ratio: ratio, indexWidth: indexWidth,
+      rollBackDepth: configuration.rollBackDepth)
+    self.steps = steps
+    self.rotarySteps = rotarySteps
+  }
+
+  /// The rotary embedding of queries and window entries.
+  public var tokenRotary: RotaryConfiguration { steps.rotaryForTokens(configuration.rotary, ratio: layout.ratio) }
+
+  /// How many compressed entries a token sees.
+  ///
+  /// - Parameter chunkLength: the tokens of the present call
+  public func visibleBlocks(at position: Int, in state: AttentionState<Scalar>, chunkLength: Int) -> Int {
+    steps.visibleBlocks(
+      at: position, ratio: layout.ratio, finished: state.compressor?.entries.end ?? 0, chunkLength: chunkLength)
+  }
+
+  /// The first part of a layer: checks the call, makes the queries, and puts the window entries into the state.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`
+  ///   - state: of this layer; it moves on by T tokens
+  /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the maximum.
+  public func begin(
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+  ) throws(InputError) -> AttentionBeginning<Scalar> {
+    try hidden.requireAxes(["T", "d"], "hidden", in: "attention")
+    let tokens = hidden.shape[0]
+    try hidden.requireShape([tokens, weights.queryDown.shape[1]], "hidden", in: "attention")
+    guard state.layout == layout else {
+      throw InputError("attention", "the state has the layout \(state.layout), the layer \(layout)")
+    }
+    let start = state.position
+    guard start + tokens <= configuration.maximumPositions else {
+      throw InputError(
+        "attention",
+        "position \(start + tokens - 1) is beyond the maximum of \(configuration.maximumPositions) positions")
+    }
+    let positions = Array(start..<start + tokens)
+    let epsilon = configuration.normEpsilon
+    let latent = try steps.queryLatent(hidden, down: weights.queryDown, norm: weights.queryNorm, epsilon: epsilon)
+    let heads = try linear(latent, weights.queryUp).reshaped([tokens, configuration.heads, layout.headWidth])
+    let queries = try rotarySteps.rotated(
+      steps.normalizedHeads(heads, epsilon: epsilon), positions: positions, configuration: tokenRotary, inverse: false)
+
+    let entries = try steps.windowEntry(
+      hidden, projection: weights.keyValueProjection, norm: weights.keyValueNorm, epsilon: epsilon)
+    let windowEntries = try rotarySteps.rotated(
+      entries.reshaped([tokens, 1, layout.headWidth]), positions: positions, configuration: tokenRotary, inverse: false
+    ).reshaped([tokens, layout.headWidth])
+    try state.window.append(windowEntries)
+    return AttentionBeginning(
+      positions: positions, queryLatent: latent, queries: queries, windowEntries: windowEntries)
+  }
+
+  /// The last part of a layer: each token attends to its window and to the compressed entries chosen for it.
+  ///
+  /// - Parameters:
+  ///   - beginning: what `begin` made
+  ///   - state: with the compressed entries of these tokens already in it
+  ///   - chosen: for each token the numbers of the compressed entries that it attends to
+  public func finish(
+    _ beginning: AttentionBeginning<Scalar>, state: inout AttentionState<Scalar>, chosen: [[Int]]
+  ) throws(InputError) -> (attended: Tensor<Scalar>, output: Tensor<Scalar>) {
+    var rows: [Tensor<Scalar>] = []
+    for (token, position) in beginning.positions.enumerated() {
+      let visible = steps.visibleWindow(at: position, window: layout.window)
+      var entries = try state.window.rows(visible)
+      if let compressed = state.compressor?.entries { entries = try entries.appending(compressed.rows(chosen[token])) }
+      rows.append(
+        try steps.attend(
+          beginning.queries.slice(token), entries: entries, sinks: weights.sinks, rotary: tokenRotary,
+          window: layout.window, visibleWindow: visible.count))
+    }
+    let attended = try steps.derotated(
+      Tensor.stacked(rows), positions: beginning.positions, rotary: tokenRotary, rotarySteps: rotarySteps)
+    let output = try steps.groupedOutput(
+      attended, groups: configuration.groups, down: weights.outputDown, up: weights.outputUp)
+    state.forgetWhatIsNoLongerNeeded()
+    return (attended, output)
+  }
+}
+
+/// What the first part of a layer makes.
+public struct AttentionBeginning<Scalar: RealScalar>: Sendable {
+  public let positions: [Int]
+  /// `[T, q]`
+  public let queryLatent: Tensor<Scalar>
+  /// `[T, h, c]`, rotated
+  public let queries: Tensor<Scalar>
+  /// `[T, c]`, rotated
+  public let windowEntries: Tensor<Scalar>
+}

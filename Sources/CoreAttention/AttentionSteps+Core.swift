@@ -1,0 +1,65 @@
+import RotaryEmbedding
+import Tensors
+
+// Axes: h heads, c head width, n entries that a query sees.
+
+extension AttentionSteps {
+  /// The positions whose uncompressed entries a token sees: itself and the window − 1 before it.
+  public func visibleWindow(at position: Int, window: Int) -> Range<Int> {
+    max(0, position - window + 1)..<position + 1
+  }
+
+  /// How many compressed entries a token sees: `⌊(t + 1) / m⌋`. The last token of a block sees its own block.
+  ///
+  /// - Parameters:
+  ///   - position: t, from 0
+  ///   - ratio: m
+  ///   - finished: the entries there are; chunkLength: the tokens of the present call. Both not used here: known bugs do
+  public func visibleBlocks(at position: Int, ratio: Int, finished: Int, chunkLength: Int) -> Int {
+    ratio > 0 ? (position + 1) / ratio : 0
+  }
+
+  /// What scores are multiplied by: `c^(−1/2)`. YaRN changes nothing about it.
+  public func scale<Scalar: RealScalar>(headWidth: Int, rotary: RotaryConfiguration) -> Scalar {
+    1 / Scalar(headWidth).squareRoot()
+  }
+
+  /// Eq. (27): one softmax over everything that a query sees, with the sink in the denominator only.
+  ///
+  /// ```
+  /// s_j = exp(z_j) / (Σ_k exp(z_k) + exp(sink))
+  /// ```
+  ///
+  /// The largest of scores and sink is subtracted first, so nothing overflows. A query that sees nothing gives zeros.
+  ///
+  /// - Parameters:
+  ///   - scores: z, `[h, n]`, window first
+  ///   - sinks: `[h]`
+  ///   - window: W, and visibleWindow: how many of the n stand in the window; not used here, known bugs do
+  /// - Returns: `[h, n]`
+  public func probabilities<Scalar: RealScalar>(
+    _ scores: Tensor<Scalar>, sinks: Tensor<Scalar>, window: Int, visibleWindow: Int
+  ) throws(InputError) -> Tensor<Scalar> {
+    let sink = try sinks.reshaped([sinks.count, 1])
+    let largest = try scores.maximum(over: .rows).largerOf(sink)
+    let exponentials = try (scores - largest).map(Scalar.exponential)
+    let denominator = try exponentials.sum(over: .rows) + (sink - largest).map(Scalar.exponential)
+    return try exponentials / denominator
+  }
+
+  /// Core attention of one query, eqs. (19) and (26): entries are keys and values of all heads.
+  ///
+  /// - Parameters:
+  ///   - query: `[h, c]`
+  ///   - entries: `[n, c]`, window first
+  ///   - sinks: `[h]`
+  /// - Returns: `[h, c]`
+  public func attend<Scalar: RealScalar>(
+    _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
+    window: Int, visibleWindow: Int
+  ) throws(InputError) -> Tensor<Scalar> {
+    let scores = try linear(query, entries) * scale(headWidth: query.shape[1], rotary: rotary)
+    let probabilities = try probabilities(scores, sinks: sinks, window: window, visibleWindow: visibleWindow)
+    return try matrixProduct(probabilities, entries)
+  }
+}

@@ -1,0 +1,63 @@
+import RotaryEmbedding
+import Tensors
+
+// Axes: T tokens, d model width, h heads, c head width, q query latent width, n entries that a query sees,
+// g output groups, p group rank.
+
+/// The steps of core attention (report 2.3.3), each with the correct default; a known bug overrides one.
+///
+/// | step | equation |
+/// | --- | --- |
+/// | `queryLatent` | (13), (24) |
+/// | `queryHeads`, `normalizedHeads` | (18), (25); 2.3.3-head-norm |
+/// | `windowEntry` | 2.3.3-window |
+/// | `rotaryForTokens`, `rotaryForEntries` | which rotary embedding a layer uses |
+/// | `visibleWindow`, `visibleBlocks` | 2.3.3-window, 2.3.1-visibility |
+/// | `scale`, `probabilities` | (19), (26), (27) |
+/// | `derotated` | 2.3.3-inverse-rotary |
+/// | `groupedOutput` | 2.3.1-grouped-output |
+public protocol AttentionSteps: Sendable {
+  func queryLatent<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, down: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func normalizedHeads<Scalar: RealScalar>(
+    _ queries: Tensor<Scalar>, epsilon: Scalar
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func windowEntry<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func rotaryForTokens(_ rotary: RotaryConfiguration, ratio: Int) -> RotaryConfiguration
+
+  func rotaryForEntries(_ rotary: RotaryConfiguration, ratio: Int) -> RotaryConfiguration
+
+  func visibleWindow(at position: Int, window: Int) -> Range<Int>
+
+  func visibleBlocks(at position: Int, ratio: Int, finished: Int, chunkLength: Int) -> Int
+
+  func scale<Scalar: RealScalar>(headWidth: Int, rotary: RotaryConfiguration) -> Scalar
+
+  func probabilities<Scalar: RealScalar>(
+    _ scores: Tensor<Scalar>, sinks: Tensor<Scalar>, window: Int, visibleWindow: Int
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func derotated<Scalar: RealScalar>(
+    _ attended: Tensor<Scalar>, positions: [Int], rotary: RotaryConfiguration, rotarySteps: any RotarySteps
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func groupedOutput<Scalar: RealScalar>(
+    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
+}
+
+/// The correct steps: every default, nothing overridden.
+public struct ReferenceAttentionSteps: AttentionSteps {
+  public init() {}
+}
+
+extension AttentionSteps where Self == ReferenceAttentionSteps {
+  /// The correct steps.
+  public static var reference: ReferenceAttentionSteps { ReferenceAttentionSteps() }
+}
