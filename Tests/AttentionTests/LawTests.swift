@@ -163,4 +163,56 @@ import Testing
       return width == 1 || largestDifference(plain, oneSide) > 1e-9 || plain.elements.allSatisfy { $0 == 0 }
     }
   }
+
+  /// A law that no wrong code breaks is worth nothing: known bugs of states and chunks have to break theirs.
+  @Test(arguments: [
+    "compressor-overlap-lost-in-decode", "compressor-never-runs-in-decode", "pool-masked-off-in-prefill",
+  ])
+  func law1_goesRedForBugsOfChunks(id: String) throws {
+    let steps = try #require(KnownBug.all.first { $0.id == id }?.steps)
+    var broken = 0
+    for seed in 0..<20 {
+      var generator = SeededGenerator(seed: UInt64(seed))
+      let layer = try RandomLayer<Float>(.sparse, &generator, steps: steps)
+      let hidden: Tensor<Float> = try generator.normals([30, layer.width])
+      var state = layer.empty()
+      if try layer.feed(hidden, 0..<30, state: &state, &generator) != layer.prefill(hidden) { broken += 1 }
+    }
+    #expect(broken > 10)
+  }
+
+  @Test(arguments: ["state-write-pad-4", "state-save-tail-only", "state-rejected-rows-stay"])
+  func law3_goesRedForBugsOfRollBack(id: String) throws {
+    let steps = try #require(KnownBug.all.first { $0.id == id }?.steps)
+    var broken = 0
+    for seed in 0..<20 {
+      var generator = SeededGenerator(seed: UInt64(seed))
+      let layer = try RandomLayer<Float>(.sparse, &generator)
+      let hidden: Tensor<Float> = try generator.normals([30, layer.width])
+      var state = layer.empty()
+      _ = try layer.layer(hidden.rows(0..<14), state: &state)
+      _ = try layer.layer(generator.normals([7, layer.width]), state: &state)
+      try steps.state.rollBack(&state, to: 14)
+      let output = try layer.layer(hidden.rows(14..<30), state: &state).output
+      if try output != layer.prefill(hidden).rows(14..<30) { broken += 1 }
+    }
+    #expect(broken > 10)
+  }
+
+  @Test(arguments: ["pool-not-causal", "pool-visibility-one-more"])
+  func law2_goesRedForLeaksFromTheFuture(id: String) throws {
+    let steps = try #require(KnownBug.all.first { $0.id == id }?.steps)
+    var leaks = 0
+    for seed in 0..<20 {
+      var generator = SeededGenerator(seed: UInt64(seed))
+      let layer = try RandomLayer<Float>(.heavy, &generator, steps: steps)
+      let hidden: Tensor<Float> = try generator.normals([20, layer.width])
+      // The last token of a block: seen too early by those before it in the block.
+      let changed = 2 * max(layer.ratio, 1) - 1
+      var other = hidden
+      for channel in 0..<layer.width { other[changed, channel] += 3 }
+      if try layer.prefill(hidden).rows(0..<changed) != layer.prefill(other).rows(0..<changed) { leaks += 1 }
+    }
+    #expect(leaks > 5)
+  }
 }
