@@ -88,7 +88,7 @@ extension GoldenOperation {
     try recent.append(windowEntries)
     try compressed.append(compressedEntries)
     // The operation has no rotation, but the scale is asked for the rotary embedding: a known bug looks at it.
-    let rotary = try RotaryConfiguration(ropeDims: 2, headWidth: max(width, 2), theta: 10_000)
+    let rotary = try RotaryConfiguration(ropeDims: 2, headWidth: max(width, 2), theta: 10_000, angles: .exact)
     var rows: [Tensor<Scalar>] = []
     for token in 0..<tokens {
       let visible = steps.attention.visibleWindow(at: token, window: window)

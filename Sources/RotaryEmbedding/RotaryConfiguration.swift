@@ -13,10 +13,15 @@ public struct RotaryConfiguration: Equatable, Sendable {
   /// The deployed model's float32 frequencies, `[r/2]`; used instead of computing them.
   public let frequencyTable: [Float]?
 
+  /// - Parameters:
+  ///   - headWidth: c, or i in the indexer: r is at most that
+  ///   - angles: `AnglePolicy.standard(for:)` of the path unless there is a reason for another
+  ///   - frequencyTable: `[r/2]`
+  ///   - operation: what an error names
   /// - Throws: `InputError` if r is odd or not between 2 and the head width, θ or YaRN are unusable, or the table has
   ///   another length than r/2.
   public init(
-    ropeDims: Int, headWidth: Int, theta: Double, yarn: YaRN? = nil, angles: AnglePolicy = .exact,
+    ropeDims: Int, headWidth: Int, theta: Double, yarn: YaRN? = nil, angles: AnglePolicy,
     frequencyTable: [Float]? = nil, operation: String = "rotary"
   ) throws(InputError) {
     guard ropeDims % 2 == 0, ropeDims >= 2, ropeDims <= headWidth else {

@@ -36,7 +36,7 @@ struct RandomLayer<Scalar: RealScalar> {
     func rotary(_ headWidth: Int) throws -> RotaryConfiguration {
       try RotaryConfiguration(
         ropeDims: 2, headWidth: headWidth, theta: 500,
-        yarn: YaRN(factor: 4, originalLength: 16, betaFast: 4, betaSlow: 1))
+        yarn: YaRN(factor: 4, originalLength: 16, betaFast: 4, betaSlow: 1), angles: .standard(for: Scalar.self))
     }
     let weights = AttentionWeights<Scalar>(
       queryDown: try generator.normals([latent, width]), queryNorm: try generator.normals([latent]),

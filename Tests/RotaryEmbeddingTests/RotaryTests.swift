@@ -8,7 +8,7 @@ import Testing
 
   /// θ 160000, factor 16, original length 65536, β 32 and 1, 64 dims: the ramp runs from pair 15 to pair 25.
   @Test func yarnOfTheReleasedModels() throws {
-    let plain = try RotaryConfiguration(ropeDims: 64, headWidth: 512, theta: 160_000)
+    let plain = try RotaryConfiguration(ropeDims: 64, headWidth: 512, theta: 160_000, angles: .exact)
     let yarn = plain.replacing(
       theta: 160_000, yarn: YaRN(factor: 16, originalLength: 65_536, betaFast: 32, betaSlow: 1))
     let (before, after) = (steps.frequencies(plain), steps.frequencies(yarn))
@@ -21,7 +21,7 @@ import Testing
 
   @Test func aQuarterTurnByHand() throws {
     // Frequency 1 at "position" 1 turns by one radian; channels before the last r stay.
-    let configuration = try RotaryConfiguration(ropeDims: 2, headWidth: 3, theta: 10_000)
+    let configuration = try RotaryConfiguration(ropeDims: 2, headWidth: 3, theta: 10_000, angles: .exact)
     let x = try Tensor(shape: [1, 1, 3], elements: [7.0, 1, 0])
     let rotated = try steps.rotated(x, positions: [1], configuration: configuration, inverse: false)
     #expect(rotated.elements[0] == 7)
@@ -46,7 +46,8 @@ import Testing
   @Test func theTwoAnglePoliciesPartWithThePosition() throws {
     print("\nLargest difference of deployed (float32) and exact angles, in radians:")
     let yarn = YaRN(factor: 16, originalLength: 65_536, betaFast: 32, betaSlow: 1)
-    let configuration = try RotaryConfiguration(ropeDims: 64, headWidth: 512, theta: 160_000, yarn: yarn)
+    let configuration = try RotaryConfiguration(
+      ropeDims: 64, headWidth: 512, theta: 160_000, yarn: yarn, angles: .exact)
     var last = 0.0
     for position in [1, 100, 10_000, 100_000, 1_048_575] {
       let largest =
@@ -67,16 +68,16 @@ import Testing
   @Test func refusesBadInput() throws {
     for dims in [0, 3, 12] {
       #expect(throws: InputError("rotary", "rope_dims must be even and between 2 and 10, got \(dims)")) {
-        try RotaryConfiguration(ropeDims: dims, headWidth: 10, theta: 500)
+        try RotaryConfiguration(ropeDims: dims, headWidth: 10, theta: 500, angles: .exact)
       }
     }
     #expect(throws: InputError("rotary", "frequency_table has shape [3], expected [2]")) {
-      try RotaryConfiguration(ropeDims: 4, headWidth: 4, theta: 500, frequencyTable: [1, 2, 3])
+      try RotaryConfiguration(ropeDims: 4, headWidth: 4, theta: 500, angles: .exact, frequencyTable: [1, 2, 3])
     }
     #expect(throws: InputError("rotary", "theta must be above 1, got nan")) {
-      try RotaryConfiguration(ropeDims: 4, headWidth: 4, theta: .nan)
+      try RotaryConfiguration(ropeDims: 4, headWidth: 4, theta: .nan, angles: .exact)
     }
-    let configuration = try RotaryConfiguration(ropeDims: 2, headWidth: 2, theta: 500)
+    let configuration = try RotaryConfiguration(ropeDims: 2, headWidth: 2, theta: 500, angles: .exact)
     #expect(throws: InputError("rotary", "position -1 is negative")) {
       try steps.rotated(
         Tensor(repeating: 0.0, shape: [1, 1, 2]), positions: [-1], configuration: configuration, inverse: false)

@@ -145,6 +145,11 @@ def long_cases() -> list[Case]:
     blocks = attention_case("odd/hca-257-tokens", 5742, layers["hca"], [128, 128, 1], "Chunks that end where blocks of "
                             "128 end; shows a block seen too early or too late, and one rotated at its index or its "
                             "last token.")  # fmt: skip
+    cases += [
+        attention_case(f"odd/{kind}-decode-after-{tokens}", 5750 + 10 * place + tokens % 7, layer, [tokens, 1, 1, 1],
+                       f"A prefill of {tokens} tokens, then three single ones; shows state lost after a long prefill.")
+        for place, (kind, layer) in enumerate(layers.items()) for tokens in (129, 300)
+    ]  # fmt: skip
     return [*cases, blocks]
 
 
