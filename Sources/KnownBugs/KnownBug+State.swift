@@ -3,20 +3,20 @@ extension KnownBug {
   /// of the tests hold any state to never having been split, batched or rolled back.
   static let decodeState: [KnownBug] = [
     KnownBug(
-      "state-write-pad-4", state: WideSpeculationLosesRows(),
+      "state-write-pad-4", \.state, WideSpeculationLosesRows(),
       wrong: "speculation wider than 4 tokens loses rows of the unfinished block",
       right: "any width can be taken back", references: ["https://github.com/sgl-project/sglang/pull/33872"]),
     KnownBug(
-      "state-save-tail-only", state: OnlyTheTailIsSaved(),
+      "state-save-tail-only", \.state, OnlyTheTailIsSaved(),
       wrong: "only the unfinished block is saved, not the one before it that overlaps",
       right: "any accepted prefix equals serial decoding",
       references: ["https://github.com/vllm-project/vllm-ascend/issues/9111"]),
     KnownBug(
-      "state-rejected-rows-stay", state: RejectedEntriesStay(),
+      "state-rejected-rows-stay", \.state, RejectedEntriesStay(),
       wrong: "the next block is pooled from rows of rejected tokens", right: "from rows of accepted tokens",
       references: ["https://github.com/sgl-project/sglang/pull/34189"]),
     KnownBug(
-      "prefix-cache-without-swa-or-compressor-state", state: WindowNotRestored(),
+      "prefix-cache-without-swa-or-compressor-state", \.state, WindowNotRestored(),
       wrong: "compressed entries are restored, the window is not", right: "a state is whole",
       references: ["https://github.com/sgl-project/sglang/pull/30339"]),
     KnownBug(

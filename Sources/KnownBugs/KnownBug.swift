@@ -20,6 +20,12 @@ public struct StepSet: Sendable {
 
   /// The correct steps.
   public init() {}
+
+  /// The rotary embedding wherever there is one.
+  var everyRotary: any RotarySteps {
+    get { rotary }
+    set { (rotary, indexRotary) = (newValue, newValue) }
+  }
 }
 
 /// A mistake that a real DeepSeek-V4 implementation shipped, as a variant that replaces exactly one step.
@@ -59,7 +65,7 @@ public struct KnownBug: Sendable {
   /// A bug that is one wrong step.
   ///
   /// - Parameter replace: puts the wrong step into the correct set
-  init(
+  private init(
     _ id: String, in components: [String], wrong: String, right: String, references: [String] = [],
     visibility: Visibility = .visible, replace: (inout StepSet) -> Void
   ) {
@@ -93,88 +99,31 @@ public struct KnownBug: Sendable {
   }
 }
 
-// How the registries below name the component of a bug.
 extension KnownBug {
-  init(
-    _ id: String, hyperConnection steps: any HyperConnectionSteps, wrong: String, right: String,
+  /// A bug that is one wrong step of a set, looked for in the cases of every component that takes that step.
+  ///
+  /// - Parameters:
+  ///   - step: which set it belongs to
+  ///   - variant: the correct steps with one replaced
+  init<Steps>(
+    _ id: String, _ step: WritableKeyPath<StepSet, Steps> & Sendable, _ variant: Steps, wrong: String, right: String,
     references: [String] = [], visibility: Visibility = .visible
   ) {
     self.init(
-      id, in: ["hyper-connections"], wrong: wrong, right: right, references: references, visibility: visibility
-    ) { $0.hyperConnection = steps }
+      id, in: Self.components(of: step), wrong: wrong, right: right, references: references, visibility: visibility
+    ) { $0[keyPath: step] = variant }
   }
 
-  init(
-    _ id: String, routing steps: any RoutingSteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id, in: ["expert-routing"], wrong: wrong, right: right, references: references, visibility: visibility
-    ) { $0.routing = steps }
-  }
-
-  init(
-    _ id: String, expert steps: any ExpertSteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id, in: ["expert-routing"], wrong: wrong, right: right, references: references, visibility: visibility
-    ) { $0.expert = steps }
-  }
-
-  init(
-    _ id: String, rotary steps: any RotarySteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id,
-      in: [
-        "rotary-embedding", "token-compression", "core-attention", "compressed-sparse-attention",
-        "heavily-compressed-attention",
-      ], wrong: wrong, right: right, references: references, visibility: visibility
-    ) {
-      $0.rotary = steps
-      $0.indexRotary = steps
+  /// The components whose cases take a step, the one that it belongs to first.
+  private static func components(of step: PartialKeyPath<StepSet>) -> [String] {
+    let layers = ["compressed-sparse-attention", "heavily-compressed-attention"]
+    return switch step {
+    case \.hyperConnection: ["hyper-connections"]
+    case \.routing, \.expert: ["expert-routing"]
+    case \.everyRotary: ["rotary-embedding", "token-compression", "core-attention"] + layers
+    case \.compression: ["token-compression"] + layers
+    case \.attention, \.state: ["core-attention"] + layers
+    default: ["compressed-sparse-attention"]  // the indexer and its rotary embedding
     }
-  }
-
-  init(
-    _ id: String, compression steps: any CompressionSteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id, in: ["token-compression", "compressed-sparse-attention", "heavily-compressed-attention"], wrong: wrong,
-      right: right, references: references, visibility: visibility
-    ) { $0.compression = steps }
-  }
-
-  init(
-    _ id: String, attention steps: any AttentionSteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id, in: ["core-attention", "compressed-sparse-attention", "heavily-compressed-attention"], wrong: wrong,
-      right: right, references: references, visibility: visibility
-    ) { $0.attention = steps }
-  }
-
-  init(
-    _ id: String, state steps: any StateSteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id, in: ["core-attention", "compressed-sparse-attention", "heavily-compressed-attention"], wrong: wrong,
-      right: right, references: references, visibility: visibility
-    ) { $0.state = steps }
-  }
-
-  init(
-    _ id: String, indexer steps: any IndexerSteps, wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible
-  ) {
-    self.init(
-      id, in: ["compressed-sparse-attention"], wrong: wrong, right: right, references: references,
-      visibility: visibility
-    ) { $0.indexer = steps }
   }
 }
