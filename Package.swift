@@ -22,7 +22,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
-    // Floor 0
+    // Floor 0. A module imports only modules above it in this list; inside a floor, in the order they stand here.
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev", "pkg-config"]), .brew(["hdf5", "pkgconf"])]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -31,30 +31,41 @@ let package = Package(
     .target(name: "RotaryEmbedding", dependencies: ["Tensors"], swiftSettings: optimized),
 
     // Floor 1
-    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding"], swiftSettings: optimized),
+    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Tensors"], swiftSettings: optimized),
     .target(
       name: "GoldenTensors",
       dependencies: ["Tensors", "CHDF5", .target(name: "CLibCrypto", condition: .when(platforms: [.linux]))],
       swiftSettings: optimized),
 
     // Floor 2
-    .target(name: "CoreAttention", dependencies: ["TokenCompression"], swiftSettings: optimized),
+    .target(
+      name: "CoreAttention", dependencies: ["RotaryEmbedding", "Tensors", "TokenCompression"],
+      swiftSettings: optimized),
     .target(name: "HyperConnections", dependencies: ["Tensors"], swiftSettings: optimized),
     .target(name: "ExpertRouting", dependencies: ["Tensors"], swiftSettings: optimized),
 
     // Floor 3
-    .target(name: "CompressedSparseAttention", dependencies: ["CoreAttention"], swiftSettings: optimized),
-    .target(name: "HeavilyCompressedAttention", dependencies: ["CoreAttention"], swiftSettings: optimized),
+    .target(
+      name: "CompressedSparseAttention",
+      dependencies: ["CoreAttention", "RotaryEmbedding", "Tensors", "TokenCompression"], swiftSettings: optimized),
+    .target(
+      name: "HeavilyCompressedAttention", dependencies: ["CoreAttention", "Tensors", "TokenCompression"], swiftSettings: optimized),
 
     // Floor 4
     .target(
       name: "KnownBugs",
       dependencies: [
-        "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention",
+        "Tensors", "RotaryEmbedding", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
+        "HyperConnections", "ExpertRouting",
       ], swiftSettings: optimized),
 
     // Floor 5
-    .target(name: "Conformance", dependencies: ["GoldenTensors", "KnownBugs"], swiftSettings: optimized),
+    .target(
+      name: "Conformance",
+      dependencies: [
+        "Tensors", "RotaryEmbedding", "TokenCompression", "GoldenTensors", "CoreAttention", "HyperConnections",
+        "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "KnownBugs",
+      ], swiftSettings: optimized),
 
     // Floor 6
     .executableTarget(

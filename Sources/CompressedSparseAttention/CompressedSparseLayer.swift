@@ -14,11 +14,11 @@ public struct CompressedSparseLayer<Scalar: RealScalar>: AttentionLayer {
   public init(
     core: AttentionCore<Scalar>, compressor: Compressor<Scalar>, indexer: LightningIndexer<Scalar>
   ) throws(InputError) {
-    guard core.layout.ratio == compressor.ratio, core.layout.ratio == indexer.compressor.ratio,
-      core.layout.headWidth == compressor.norm.count, core.layout.indexWidth == indexer.compressor.norm.count
-    else {
-      throw InputError("attention", "compressor and indexer do not fit the layer \(core.layout)")
+    guard core.layout.ratio == 4 else {
+      throw InputError("attention", "the layer \(core.layout) is not one of compressed sparse attention")
     }
+    try core.require(compressor, entryWidth: core.layout.headWidth)
+    try core.require(indexer.compressor, entryWidth: core.layout.indexWidth)
     self.core = core
     self.compressor = compressor
     self.indexer = indexer
@@ -30,21 +30,15 @@ public struct CompressedSparseLayer<Scalar: RealScalar>: AttentionLayer {
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    let beginning = try core.begin(hidden, state: &state)
-    let chunkLength = beginning.positions.count
-    do {
+    try core(hidden, state: &state) { (beginning, state) throws(InputError) in
       let compression = try state.compress(hidden, with: compressor)
       let indexing = try indexer(
         hidden, latent: beginning.queryLatent, positions: beginning.positions, state: &state
       ) { position, finished in
-        core.steps.visibleBlocks(at: position, ratio: layout.ratio, finished: finished, chunkLength: chunkLength)
+        core.steps.visibleBlocks(
+          at: position, ratio: layout.ratio, finished: finished, chunkLength: beginning.positions.count)
       }
-      let (attended, output) = try core.finish(beginning, state: &state, chosen: indexing.selection)
-      return AttentionOutput(
-        beginning, compressedEntries: compression.entries, indexing: indexing, attended: attended, output: output)
-    } catch {
-      try state.rollBack(to: beginning.positions[0])  // a NaN score: nothing of these tokens may stay
-      throw error
+      return AttentionChoice(chosen: indexing.selection, newEntries: compression.entries, indexing: indexing)
     }
   }
 }

@@ -7,11 +7,13 @@ import Tensors
 ///
 /// | step | equation |
 /// | --- | --- |
-/// | `queries` | (14); 2.3.3-rotary |
+/// | `queries` | (14) |
 /// | `transformed` | 2.3.1-hadamard |
 /// | `weights` | (15) |
 /// | `scores` | (16) |
 /// | `select` | (17) |
+///
+/// Steps throw `InputError` if shapes do not fit each other.
 public protocol IndexerSteps: Sendable {
   func queries<Scalar: RealScalar>(
     _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int

@@ -113,7 +113,7 @@ extension GoldenOperation {
       normEpsilon: try inputs.number("norm_epsilon"), rotary: rotary,
       maximumPositions: try inputs.count("maximum_positions"))
     guard ratio != 0 else {
-      return try SlidingWindowAttention(
+      return try SlidingWindowLayer(
         width: width, weights: weights, configuration: configuration, steps: steps.attention,
         rotarySteps: steps.rotary)
     }

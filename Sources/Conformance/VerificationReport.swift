@@ -36,7 +36,7 @@ extension Verification {
   private var coverageLine: String {
     """
     Covered: \(coverage.equationsCovered) of \(coverage.equations) equations by \(coverage.cases) cases that pass; \
-    \(coverage.bugsKilled) of \(coverage.visibleBugs) known bugs would be caught.
+    \(coverage.bugsKilled) of \(coverage.visibleBugs) visible known bugs would be caught.
     """
   }
 

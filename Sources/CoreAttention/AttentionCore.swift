@@ -69,8 +69,8 @@ public struct AttentionConfiguration<Scalar: RealScalar>: Sendable {
 
 /// What all attention layers share: queries, window entries, the softmax over what a token sees, the output.
 ///
-/// The three kinds of layers differ in what else a token sees: nothing (`SlidingWindowAttention`), all compressed entries
-/// (`HeavilyCompressedAttention`), or the ones an indexer selects (`CompressedSparseAttention`).
+/// The three kinds of layers differ in what else a token sees: nothing (`SlidingWindowLayer`), all compressed entries
+/// (`HeavilyCompressedLayer`), or the ones an indexer selects (`CompressedSparseLayer`).
 public struct AttentionCore<Scalar: RealScalar>: Sendable {
   public let weights: AttentionWeights<Scalar>
   public let configuration: AttentionConfiguration<Scalar>
@@ -86,6 +86,9 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
     let operation = "attention"
     let (heads, groups) = (configuration.heads, configuration.groups)
     guard ratio >= 0 else { throw InputError(operation, "ratio must be 0 or positive, got \(ratio)") }
+    guard ratio == 4 || indexWidth == nil else {
+      throw InputError(operation, "only a layer of ratio 4 has an indexer, this one has ratio \(ratio)")
+    }
     guard configuration.window >= 1 else {
       throw InputError(operation, "window must be at least 1, got \(configuration.window)")
     }
@@ -125,6 +128,19 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
   /// The rotary embedding of queries and window entries.
   public var tokenRotary: RotaryConfiguration { steps.rotaryForTokens(configuration.rotary, ratio: layout.ratio) }
 
+  /// Requires a compressor to fit: its ratio, its width, the model width, and the layer's one rotary embedding.
+  ///
+  /// - Parameter entryWidth: c, or the width of an index key
+  /// - Throws: `InputError` if it does not.
+  public func require(_ compressor: Compressor<Scalar>, entryWidth: Int?) throws(InputError) {
+    let rotary = steps.rotaryForEntries(configuration.rotary, ratio: layout.ratio)
+    guard compressor.ratio == layout.ratio, compressor.norm.count == entryWidth,
+      compressor.keyValueProjection.shape[1] == weights.queryDown.shape[1], compressor.rotary == rotary
+    else {
+      throw InputError("attention", "a compressor of ratio \(compressor.ratio) does not fit the layer \(layout)")
+    }
+  }
+
   /// How many compressed entries a token sees.
   ///
   /// - Parameter chunkLength: the tokens of the present call
@@ -133,13 +149,30 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
       at: position, ratio: layout.ratio, finished: state.compressor?.entries.end ?? 0, chunkLength: chunkLength)
   }
 
-  /// The first part of a layer: checks the call, makes the queries, and puts the window entries into the state.
+  /// A whole call of a layer: the parts that all kinds share around the one that they do not.
   ///
   /// - Parameters:
   ///   - hidden: `[T, d]`
-  ///   - state: of this layer; it moves on by T tokens
-  /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the maximum.
-  public func begin(
+  ///   - state: of this layer; it moves on by T tokens, or stays as it was if something throws
+  ///   - choose: takes the tokens into the compressed entries and says which of them each token attends to
+  /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the maximum, and
+  ///   what `choose` throws.
+  public func callAsFunction(
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>,
+    choose: (AttentionBeginning<Scalar>, inout AttentionState<Scalar>) throws(InputError) -> AttentionChoice<Scalar>
+  ) throws(InputError) -> AttentionOutput<Scalar> {
+    let beginning = try begin(hidden, state: &state)
+    do {
+      let choice = try choose(beginning, &state)
+      return try finish(beginning, state: &state, choice: choice)
+    } catch {
+      try state.rollBack(to: beginning.positions[0])  // nothing of these tokens may stay
+      throw error
+    }
+  }
+
+  /// The first part: checks the call, makes the queries, and puts the window entries into the state.
+  private func begin(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
   ) throws(InputError) -> AttentionBeginning<Scalar> {
     try hidden.requireAxes(["T", "d"], "hidden", in: "attention")
@@ -157,7 +190,7 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
     let positions = Array(start..<start + tokens)
     let epsilon = configuration.normEpsilon
     let latent = try steps.queryLatent(hidden, down: weights.queryDown, norm: weights.queryNorm, epsilon: epsilon)
-    let heads = try linear(latent, weights.queryUp).reshaped([tokens, configuration.heads, layout.headWidth])
+    let heads = try steps.queryHeads(latent, up: weights.queryUp, heads: configuration.heads)
     let queries = try rotarySteps.rotated(
       steps.normalizedHeads(heads, epsilon: epsilon), positions: positions, configuration: tokenRotary, inverse: false)
 
@@ -171,20 +204,17 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
       positions: positions, queryLatent: latent, queries: queries, windowEntries: windowEntries)
   }
 
-  /// The last part of a layer: each token attends to its window and to the compressed entries chosen for it.
-  ///
-  /// - Parameters:
-  ///   - beginning: what `begin` made
-  ///   - state: with the compressed entries of these tokens already in it
-  ///   - chosen: for each token the numbers of the compressed entries that it attends to
-  public func finish(
-    _ beginning: AttentionBeginning<Scalar>, state: inout AttentionState<Scalar>, chosen: [[Int]]
-  ) throws(InputError) -> (attended: Tensor<Scalar>, output: Tensor<Scalar>) {
+  /// The last part: each token attends to its window and to the compressed entries chosen for it.
+  private func finish(
+    _ beginning: AttentionBeginning<Scalar>, state: inout AttentionState<Scalar>, choice: AttentionChoice<Scalar>
+  ) throws(InputError) -> AttentionOutput<Scalar> {
     var rows: [Tensor<Scalar>] = []
     for (token, position) in beginning.positions.enumerated() {
       let visible = steps.visibleWindow(at: position, window: layout.window)
       var entries = try state.window.rows(visible)
-      if let compressed = state.compressor?.entries { entries = try entries.appending(compressed.rows(chosen[token])) }
+      if let compressed = state.compressor?.entries {
+        entries = try entries.appending(compressed.rows(choice.chosen[token]))
+      }
       rows.append(
         try steps.attend(
           beginning.queries.slice(token), entries: entries, sinks: weights.sinks, rotary: tokenRotary,
@@ -195,7 +225,9 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
     let output = try steps.groupedOutput(
       attended, groups: configuration.groups, down: weights.outputDown, up: weights.outputUp)
     state.forgetWhatIsNoLongerNeeded()
-    return (attended, output)
+    return AttentionOutput(
+      queryLatent: beginning.queryLatent, queries: beginning.queries, windowEntries: beginning.windowEntries,
+      compressedEntries: choice.newEntries, indexing: choice.indexing, attended: attended, output: output)
   }
 }
 
@@ -208,4 +240,20 @@ public struct AttentionBeginning<Scalar: RealScalar>: Sendable {
   public let queries: Tensor<Scalar>
   /// `[T, c]`, rotated
   public let windowEntries: Tensor<Scalar>
+}
+
+/// What a kind of layer decides between the parts that all kinds share.
+public struct AttentionChoice<Scalar: RealScalar>: Sendable {
+  /// For each token the numbers of the compressed entries that it attends to.
+  public let chosen: [[Int]]
+  /// `[N, c]`: the entries that these tokens completed; nil in a layer without compression.
+  public let newEntries: Tensor<Scalar>?
+  /// What the indexer did; nil in a layer without one.
+  public let indexing: Indexing<Scalar>?
+
+  public init(chosen: [[Int]], newEntries: Tensor<Scalar>? = nil, indexing: Indexing<Scalar>? = nil) {
+    self.chosen = chosen
+    self.newEntries = newEntries
+    self.indexing = indexing
+  }
 }

@@ -10,7 +10,7 @@ extension AttentionLayer {
   ///   - lengths: tokens of each sequence, at least 1
   ///   - states: one for each sequence
   /// - Returns: the outputs, `[Σ lengths, d]`
-  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence.
+  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence; all states are then as they were.
   public func packed(
     _ hidden: Tensor<Scalar>, lengths: [Int], states: inout [AttentionState<Scalar>]
   ) throws(InputError) -> Tensor<Scalar> {
@@ -21,12 +21,14 @@ extension AttentionLayer {
     }
     let width = hidden.shape[1]
     var first = 0
+    var moved = states  // all sequences move on, or none
     var outputs: [Tensor<Scalar>] = []
     for (sequence, length) in lengths.enumerated() {
       let elements = Array(hidden.elements[first * width..<(first + length) * width])
-      outputs.append(try self(Tensor(shape: [length, width], elements: elements), state: &states[sequence]).output)
+      outputs.append(try self(Tensor(shape: [length, width], elements: elements), state: &moved[sequence]).output)
       first += length
     }
+    states = moved
     return try .concatenated(outputs, width: width)
   }
 
@@ -37,7 +39,7 @@ extension AttentionLayer {
   ///   - lengths: tokens of each sequence, between 1 and T
   ///   - states: one for each sequence
   /// - Returns: the outputs, `[B, T, d]`
-  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence.
+  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence; all states are then as they were.
   public func padded(
     _ hidden: Tensor<Scalar>, lengths: [Int], states: inout [AttentionState<Scalar>]
   ) throws(InputError) -> Tensor<Scalar> {

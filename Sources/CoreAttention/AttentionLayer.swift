@@ -40,18 +40,6 @@ public struct AttentionOutput<Scalar: RealScalar>: Sendable {
   /// `[T, d]`
   public let output: Tensor<Scalar>
 
-  public init(
-    _ beginning: AttentionBeginning<Scalar>, compressedEntries: Tensor<Scalar>?, indexing: Indexing<Scalar>?,
-    attended: Tensor<Scalar>, output: Tensor<Scalar>
-  ) {
-    queryLatent = beginning.queryLatent
-    queries = beginning.queries
-    windowEntries = beginning.windowEntries
-    self.compressedEntries = compressedEntries
-    self.indexing = indexing
-    self.attended = attended
-    self.output = output
-  }
 }
 
 /// What an indexer computes for T tokens, step by step.

@@ -38,6 +38,7 @@ public struct AttentionState<Scalar: RealScalar>: Equatable, Sendable {
     func fits(_ state: CompressorState<Scalar>?, _ width: Int?) -> Bool {
       guard let state, let width else { return state == nil && width == nil }
       return state.ratio == layout.ratio && state.entries.width == width && state.position == position
+        && state.canReturn(to: earliest)
     }
     guard window.width == layout.headWidth, (0...position).contains(earliest),
       window.start <= max(0, earliest - layout.window + 1),

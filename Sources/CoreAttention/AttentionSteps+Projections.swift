@@ -17,6 +17,18 @@ extension AttentionSteps {
     try rmsNorm(linear(hidden, down), weight: norm, epsilon: epsilon)
   }
 
+  /// Eqs. (18) and (25): `q = c^Q W^UQ`, split in heads.
+  ///
+  /// - Parameters:
+  ///   - latent: c^Q, `[T, q]`
+  ///   - up: W^UQ, `[h·c, q]`
+  /// - Returns: `[T, h, c]`, neither normalised nor rotated
+  public func queryHeads<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, up: Tensor<Scalar>, heads: Int
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(latent, up).reshaped([latent.shape[0], heads, up.shape[0] / heads])
+  }
+
   /// The norm that every query head gets before its rotation: RMSNorm over c, **without** weight.
   ///
   /// - Parameter queries: `[T, h, c]`

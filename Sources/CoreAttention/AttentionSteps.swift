@@ -13,12 +13,19 @@ import Tensors
 /// | `windowEntry` | 2.3.3-window |
 /// | `rotaryForTokens`, `rotaryForEntries` | which rotary embedding a layer uses |
 /// | `visibleWindow`, `visibleBlocks` | 2.3.3-window, 2.3.1-visibility |
-/// | `scale`, `probabilities` | (19), (26), (27) |
+/// | `scale`, `probabilities` | (27) |
+/// | `attend` | (19), (26) |
 /// | `derotated` | 2.3.3-inverse-rotary |
 /// | `groupedOutput` | 2.3.1-grouped-output |
+///
+/// Steps throw `InputError` if shapes do not fit each other.
 public protocol AttentionSteps: Sendable {
   func queryLatent<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, down: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func queryHeads<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, up: Tensor<Scalar>, heads: Int
   ) throws(InputError) -> Tensor<Scalar>
 
   func normalizedHeads<Scalar: RealScalar>(
@@ -41,6 +48,11 @@ public protocol AttentionSteps: Sendable {
 
   func probabilities<Scalar: RealScalar>(
     _ scores: Tensor<Scalar>, sinks: Tensor<Scalar>, window: Int, visibleWindow: Int
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func attend<Scalar: RealScalar>(
+    _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
+    window: Int, visibleWindow: Int
   ) throws(InputError) -> Tensor<Scalar>
 
   func derotated<Scalar: RealScalar>(

@@ -15,7 +15,8 @@ public struct Expert<Scalar: RealScalar>: Sendable {
   public let steps: any ExpertSteps
 
   /// - Parameters:
-  ///   - names: what an error calls the three weights
+  ///   - isShared: whether every token goes through it; its clamp limit is the same, but a known bug has another
+  ///   - prefix: what precedes the names of the weights in an error
   ///   - operation: what an error names
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or the clamp limit is unusable.
   public init(

@@ -4,7 +4,8 @@ import Tensors
 
 /// The steps of the experts (report 2.1 and 4.2.3), one function each, in the order they run.
 ///
-/// Every requirement has the correct step as its default; a known bug overrides exactly one.
+/// Every requirement has the correct step as its default; a known bug overrides exactly one. Steps throw `InputError` if
+/// shapes do not fit each other.
 public protocol ExpertSteps: Sendable {
   func clampLimit<Scalar: RealScalar>(_ limit: Scalar, isShared: Bool) -> Scalar
 

@@ -13,6 +13,8 @@ import Tensors
 /// | `selectionScores`, `select` | yes | no |
 /// | `tableRows` | no | yes |
 /// | `gatheredScores`, `normalizedWeights` | yes | yes |
+///
+/// Steps throw `InputError` if shapes do not fit each other.
 public protocol RoutingSteps: Sendable {
   func gateLogits<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, gate: Tensor<Scalar>
@@ -66,7 +68,7 @@ extension RoutingSteps {
 
   /// The affinity of a logit: `√softplus(x) = √log(1 + eˣ)`.
   ///
-  /// Exact to rounding for every x at which `e^(x/2)` is representable (−104 … 200 and beyond, in both precisions):
+  /// Exact to rounding while `e^(x/2)` is a normal number: from −174 on in Float, from −1416 on in Double.
   ///
   /// ```
   /// x > 0:   √(x + log1p(e⁻ˣ))                     eˣ would overflow

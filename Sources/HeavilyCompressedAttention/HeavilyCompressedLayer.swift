@@ -14,11 +14,10 @@ public struct HeavilyCompressedLayer<Scalar: RealScalar>: AttentionLayer {
   ///   - compressor: m′ tokens to one entry, without overlap
   /// - Throws: `InputError` if the two do not fit each other.
   public init(core: AttentionCore<Scalar>, compressor: Compressor<Scalar>) throws(InputError) {
-    guard core.layout.ratio == compressor.ratio, !compressor.overlaps, core.layout.indexWidth == nil,
-      core.layout.headWidth == compressor.norm.count
-    else {
-      throw InputError("attention", "a compressor of ratio \(compressor.ratio) does not fit the layer \(core.layout)")
+    guard core.layout.indexWidth == nil, !compressor.overlaps else {
+      throw InputError("attention", "the layer \(core.layout) is not one of heavily compressed attention")
     }
+    try core.require(compressor, entryWidth: core.layout.headWidth)
     self.core = core
     self.compressor = compressor
   }
@@ -29,13 +28,12 @@ public struct HeavilyCompressedLayer<Scalar: RealScalar>: AttentionLayer {
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    let beginning = try core.begin(hidden, state: &state)
-    let compression = try state.compress(hidden, with: compressor)
-    let chosen = beginning.positions.map { position in
-      Array(0..<core.visibleBlocks(at: position, in: state, chunkLength: beginning.positions.count))
+    try core(hidden, state: &state) { (beginning, state) throws(InputError) in
+      let compression = try state.compress(hidden, with: compressor)
+      let chosen = beginning.positions.map { position in
+        Array(0..<core.visibleBlocks(at: position, in: state, chunkLength: beginning.positions.count))
+      }
+      return AttentionChoice(chosen: chosen, newEntries: compression.entries)
     }
-    let (attended, output) = try core.finish(beginning, state: &state, chosen: chosen)
-    return AttentionOutput(
-      beginning, compressedEntries: compression.entries, indexing: nil, attended: attended, output: output)
   }
 }

@@ -16,6 +16,8 @@ import Tensors
 /// | `sinkhornStart`, `normalized`, `sinkhorn` | (8), as released |
 /// | `preMix`, `postMix` | (1) |
 /// | `headGates`, `collapse` | unnumbered (2.2-head) |
+///
+/// Steps throw `InputError` if shapes do not fit each other.
 public protocol HyperConnectionSteps: Sendable {
   func expand<Scalar: RealScalar>(_ embedding: Tensor<Scalar>, streams: Int) throws(InputError) -> Tensor<Scalar>
 

@@ -57,7 +57,7 @@ extension KnownBug {
     KnownBug(
       "o-groups-hardcoded", notAStepOf: "core-attention", wrong: "8 groups for every model",
       right: "the configuration's: 8 in Flash, 16 in Pro", references: ["https://github.com/antirez/ds4/issues/510"],
-      reason: "with the weights of another number of groups the shapes do not fit; cases have 1, 2 and 4 groups"),
+      reason: "with the weights of another number of groups the shapes do not fit; cases have 1 to 8 groups"),
     KnownBug(
       "sink-sdpa-s1-vs-sn", notAStepOf: "core-attention",
       wrong: "a fused kernel gives one query alone another result than among others", right: "the same",

@@ -12,7 +12,7 @@ extension KnownBug {
       right: "any accepted prefix equals serial decoding",
       references: ["https://github.com/vllm-project/vllm-ascend/issues/9111"]),
     KnownBug(
-      "state-rejected-rows-stay", \.state, RejectedEntriesStay(),
+      "state-rejected-rows-stay", \.state, RejectedRowsStay(),
       wrong: "the next block is pooled from rows of rejected tokens", right: "from rows of accepted tokens",
       references: ["https://github.com/sgl-project/sglang/pull/34189"]),
     KnownBug(
@@ -45,6 +45,6 @@ extension KnownBug {
       "prefill-length-hole", notAStepOf: "core-attention",
       wrong: "every prompt of 18 tokens or more gets a wrong prefill", right: "any length",
       references: ["https://github.com/patrickbdevaney/deepseek-v4-flash-0731-cuda"],
-      reason: "a missing loop; cases have lengths from 1 to 300"),
+      reason: "a missing loop; cases have lengths from 1 to 303"),
   ]
 }

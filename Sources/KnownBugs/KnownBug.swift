@@ -28,7 +28,8 @@ public struct StepSet: Sendable {
   }
 }
 
-/// A mistake that a real DeepSeek-V4 implementation shipped, as a variant that replaces exactly one step.
+/// A mistake that a DeepSeek-V4 implementation shipped (then with a reference), or one right beside such a mistake, as a
+/// variant that replaces exactly one step.
 public struct KnownBug: Sendable {
   /// A short name that says what is wrong, unique among all bugs.
   public let id: String
@@ -38,7 +39,7 @@ public struct KnownBug: Sendable {
   public let wrong: String
   /// What the right code does.
   public let right: String
-  /// Where it happened.
+  /// Where it happened; empty for a mistake that is only near at hand.
   public let references: [String]
   public let visibility: Visibility
   /// The correct steps with one replaced; nil where the bug is not a step.

@@ -38,8 +38,8 @@ struct WindowNotRestored: StateSteps {
   }
 }
 
-/// Entries that the rejected tokens completed stay, and the right ones come after them.
-struct RejectedEntriesStay: StateSteps {
+/// The projected rows of rejected tokens stay where those of accepted ones should be.
+struct RejectedRowsStay: StateSteps {
   func rollBack<Scalar: RealScalar>(
     _ state: inout AttentionState<Scalar>, to position: Int
   ) throws(InputError) {

@@ -45,7 +45,7 @@ public struct RotaryConfiguration: Equatable, Sendable {
     self.frequencyTable = frequencyTable
   }
 
-  /// The same configuration with another θ and YaRN: what a layer with a wrong policy would use.
+  /// The same with another θ and YaRN, without its frequency table: what a layer of another kind would use.
   public func replacing(theta: Double, yarn: YaRN?) -> RotaryConfiguration {
     RotaryConfiguration(ropeDims, theta, yarn, angles, nil)
   }

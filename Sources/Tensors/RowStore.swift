@@ -1,6 +1,7 @@
 /// Rows of one width that are appended at the end and cut from either end: the memory of a decoder.
 ///
-/// It holds at most 1/32 (and 4 KiB) more than its rows need, so that the state of a long context costs what it should.
+/// It grows by 1/32 (at least by 4 KiB) at a time and shrinks when less than half of it is used, so that the state of a
+/// long context costs what it should.
 public struct RowStore<Scalar: RealScalar>: Equatable, Sendable {
   public let width: Int
   /// How many rows were cut from the front: the number of the first row that is still there.
@@ -29,7 +30,7 @@ public struct RowStore<Scalar: RealScalar>: Equatable, Sendable {
     }
     let needed = elements.count + rows.count
     if needed > elements.capacity {
-      elements.reserveCapacity(needed + max(needed / 32, 4096 / MemoryLayout<Scalar>.stride))
+      elements.reserveCapacity(needed + max(needed / 32, Self.smallestGrowth))
     }
     elements.append(contentsOf: rows.elements)
   }
@@ -74,7 +75,11 @@ public struct RowStore<Scalar: RealScalar>: Equatable, Sendable {
     let kept = min(number, end)
     elements.removeFirst((kept - start) * width)
     start = kept
+    if elements.capacity > 2 * elements.count + Self.smallestGrowth { elements = Array(elements) }
   }
+
+  /// 4 KiB, in elements.
+  private static var smallestGrowth: Int { 4096 / MemoryLayout<Scalar>.stride }
 
   public static func == (left: RowStore, right: RowStore) -> Bool {
     left.width == right.width && left.start == right.start && left.elements == right.elements

@@ -13,6 +13,8 @@ import Tensors
 /// | `rowsBeforeTheFirstBlock`, `blockRows` | which rows (11) and (22) stack |
 /// | `pooled` | (11), (12); (22), (23) |
 /// | `normalized`, `entryPosition`, `rotatedEntry` | 2.3.3 |
+///
+/// Steps throw `InputError` if shapes do not fit each other.
 public protocol CompressionSteps: Sendable {
   func projected<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, _ projection: Tensor<Scalar>

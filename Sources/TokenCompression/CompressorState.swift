@@ -36,9 +36,10 @@ public struct CompressorState<Scalar: RealScalar>: Equatable, Sendable {
   public init(
     ratio: Int, overlaps: Bool, entries: RowStore<Scalar>, keyValues: RowStore<Scalar>, scores: RowStore<Scalar>
   ) throws(InputError) {
+    guard ratio >= 1 else { throw InputError("state", "the ratio of a compressor must be at least 1, got \(ratio)") }
     let projected = overlaps ? 2 * entries.width : entries.width
     let needed = Self.firstRowNeeded(at: keyValues.end, ratio: ratio, overlaps: overlaps)
-    guard ratio >= 1, entries.start == 0, entries.end == keyValues.end / ratio, keyValues.width == projected,
+    guard entries.start == 0, entries.end == keyValues.end / ratio, keyValues.width == projected,
       scores.width == projected, scores.end == keyValues.end, scores.start == keyValues.start,
       keyValues.start <= needed
     else { throw InputError("state", "the parts of a compressor state do not fit each other") }
@@ -54,6 +55,11 @@ public struct CompressorState<Scalar: RealScalar>: Equatable, Sendable {
 
   /// Bytes that it occupies.
   public var byteCount: Int { entries.byteCount + keyValues.byteCount + scores.byteCount }
+
+  /// Whether it still has what going on from an earlier position needs.
+  public func canReturn(to position: Int) -> Bool {
+    keyValues.start <= Self.firstRowNeeded(at: position, ratio: ratio, overlaps: overlaps)
+  }
 
   /// The first projected row that is needed to go on from a position.
   static func firstRowNeeded(at position: Int, ratio: Int, overlaps: Bool) -> Int {

@@ -138,10 +138,10 @@ import Testing
       // The same layer, its indexer replaced by one that takes every visible entry in order.
       let csa = try #require(layer.layer as? CompressedSparseLayer<Double>)
       var dense = layer.empty()
-      let beginning = try csa.core.begin(hidden, state: &dense)
-      _ = try dense.compress(hidden, with: csa.compressor)
-      let all = (0..<tokens).map { Array(0..<($0 + 1) / 4) }
-      let expected = try csa.core.finish(beginning, state: &dense, chosen: all).output
+      let expected = try csa.core(hidden, state: &dense) { (_, state) throws(InputError) in
+        _ = try state.compress(hidden, with: csa.compressor)
+        return AttentionChoice(chosen: (0..<tokens).map { Array(0..<($0 + 1) / 4) })
+      }.output
       return largestDifference(output.output, expected) < 1e-12
     }
   }

@@ -52,7 +52,7 @@ struct RandomLayer<Scalar: RealScalar> {
     self.window = window
     self.ratio = ratio
     guard ratio > 0 else {
-      layer = try SlidingWindowAttention(
+      layer = try SlidingWindowLayer(
         width: width, weights: weights, configuration: configuration, steps: steps.attention,
         rotarySteps: steps.rotary)
       return

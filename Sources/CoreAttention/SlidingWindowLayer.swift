@@ -2,7 +2,7 @@ import RotaryEmbedding
 import Tensors
 
 /// A layer of ratio 0: a token sees the uncompressed entries of its window and nothing else.
-public struct SlidingWindowAttention<Scalar: RealScalar>: AttentionLayer {
+public struct SlidingWindowLayer<Scalar: RealScalar>: AttentionLayer {
   public let core: AttentionCore<Scalar>
 
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or a number is unusable.
@@ -17,12 +17,12 @@ public struct SlidingWindowAttention<Scalar: RealScalar>: AttentionLayer {
 
   public var layout: AttentionLayout { core.layout }
 
+  /// Core attention over the window alone.
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    let beginning = try core.begin(hidden, state: &state)
-    let (attended, output) = try core.finish(
-      beginning, state: &state, chosen: Array(repeating: [], count: beginning.positions.count))
-    return AttentionOutput(beginning, compressedEntries: nil, indexing: nil, attended: attended, output: output)
+    try core(hidden, state: &state) { beginning, _ in
+      AttentionChoice(chosen: Array(repeating: [], count: beginning.positions.count))
+    }
   }
 }
