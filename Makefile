@@ -12,7 +12,7 @@ SOURCES := Package.swift Sources Tests
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
-setup: ## install what is missing: libhdf5-dev and pkg-config by apt, hdf5 by brew
+setup: ## install what is missing: libhdf5-dev, libssl-dev, pkg-config by apt, hdf5 by brew
 	@.ci/setup.sh
 
 verify: setup ## build for release, run every golden case on the slow path and compare
