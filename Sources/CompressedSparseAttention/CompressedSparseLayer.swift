@@ -2,6 +2,8 @@ import CoreAttention
 import Tensors
 import TokenCompression
 
+// Axes: T tokens, d model width.
+
 /// A layer of compressed sparse attention (report 2.3.1): its window, and the compressed entries that the indexer selects.
 ///
 /// Ratio 4, with overlapping compression.

@@ -1,6 +1,8 @@
 import Tensors
 import TokenCompression
 
+// Axes: T tokens, d model width, c head width, m compression ratio.
+
 /// What an attention layer remembers of a sequence: a value, like the numbers in it.
 ///
 /// It holds the window entries, the compressed entries with the rows of unfinished blocks, and for CSA the same for the

@@ -1,6 +1,8 @@
 import RotaryEmbedding
 import Tensors
 
+// Axes: T tokens, d model width.
+
 /// A layer of ratio 0: a token sees the uncompressed entries of its window and nothing else.
 public struct SlidingWindowLayer<Scalar: RealScalar>: AttentionLayer {
   public let core: AttentionCore<Scalar>

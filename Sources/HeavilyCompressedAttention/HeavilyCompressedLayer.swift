@@ -2,6 +2,8 @@ import CoreAttention
 import Tensors
 import TokenCompression
 
+// Axes: T tokens, d model width.
+
 /// A layer of heavily compressed attention (report 2.3.2): its window, and **all** compressed entries a token sees.
 ///
 /// Ratio 128 in the released models; any ratio but 0 and 4 means this kind, small ones too.

@@ -1,5 +1,7 @@
 import Tensors
 
+// Axes: T tokens (or layers), n residual streams.
+
 // What a student of the constraint (2) wants to see: how fast Sinkhorn-Knopp approaches the doubly stochastic matrices,
 // and what that buys.
 

@@ -1,5 +1,7 @@
 import Tensors
 
+// Axes: N entries, c entry width, w projected width (2c with overlap, else c), m compression ratio.
+
 /// What a compressor remembers of the tokens it has seen: its finished entries, and the projected rows that an
 /// unfinished block (and, with overlap, the next one) still needs.
 public struct CompressorState<Scalar: RealScalar>: Equatable, Sendable {
