@@ -50,7 +50,8 @@ let package = Package(
       name: "CompressedSparseAttention",
       dependencies: ["CoreAttention", "RotaryEmbedding", "Tensors", "TokenCompression"], swiftSettings: optimized),
     .target(
-      name: "HeavilyCompressedAttention", dependencies: ["CoreAttention", "Tensors", "TokenCompression"], swiftSettings: optimized),
+      name: "HeavilyCompressedAttention", dependencies: ["CoreAttention", "Tensors", "TokenCompression"],
+      swiftSettings: optimized),
 
     // Floor 4
     .target(
