@@ -12,7 +12,7 @@ public struct CaseResult: Codable, Equatable, Sendable {
   public let id: String
   public let component: String
   public let path: VerificationPath
-  /// One comparison for each expected tensor, in order of name; empty in a negative case.
+  /// One comparison for each expected tensor, in the order in which they are computed; empty in a negative case.
   public let comparisons: [TensorComparison]
   /// What went wrong beyond the tensors, one sentence each: an error, a missing tensor, an unexpected acceptance.
   public let problems: [String]
@@ -61,8 +61,10 @@ extension CaseResult {
         let extra = Set(production.tensors.keys).subtracting(goldenCase.expected.keys)
         problems += missing.sorted().map { "the expected tensor \($0) was not produced" }
         problems += extra.sorted().map { "the tensor \($0) was produced, but nothing is known about it" }
-        for (name, expected) in goldenCase.expected.sorted(by: { $0.key < $1.key }) {
-          guard let got = production.tensors[name], let listed = entry.tensors[name] else { continue }
+        for name in GoldenOperation.inOrderOfComputation(goldenCase.expected.keys) {
+          guard let expected = goldenCase.expected[name], let got = production.tensors[name],
+            let listed = entry.tensors[name]
+          else { continue }
           let tolerance = listed.tolerance.map { (judgedAs ?? path) == .float ? $0.float : $0.double }
           comparisons.append(
             TensorComparison.compare(

@@ -74,3 +74,20 @@ enum GoldenOperation: String, CaseIterable, Sendable {
     }
   }
 }
+
+extension GoldenOperation {
+  /// Every expected tensor, each after those that it is computed from.
+  private static let orderOfComputation = [
+    "mixes", "pre", "post", "combination_logits", "combination", "gates", "layer_input", "streams_out", "collapsed",
+    "logits", "scores", "selection_scores", "indices", "margin", "weights", "gate", "up", "activation", "routed",
+    "shared", "frequencies", "rotated", "query_latent", "queries", "window_entries", "pooled", "normalized", "entries",
+    "compressed_entries", "new_compressed_entries", "index_queries", "index_keys", "index_weights", "index_scores",
+    "selection", "attended", "output",
+  ]
+
+  /// Names in the order of computation, so that the first tensor that differs is the one to look at.
+  static func inOrderOfComputation(_ names: some Sequence<String>) -> [String] {
+    func place(_ name: String) -> Int { orderOfComputation.firstIndex(of: name) ?? orderOfComputation.count }
+    return names.sorted { (place($0), $0) < (place($1), $1) }
+  }
+}

@@ -35,6 +35,9 @@ import Testing
     #expect(!result.passed)
     let failed = result.comparisons.filter { !$0.passed }
     #expect(failed.map(\.tensor) == ["streams_out"])
+    #expect(
+      result.comparisons.map(\.tensor)
+        == ["mixes", "pre", "post", "combination_logits", "combination", "layer_input", "streams_out"])
     let mismatch = try #require(failed.first?.mismatch)
     #expect(mismatch.index.count == 3)
     #expect(mismatch.expected != mismatch.got)
