@@ -10,7 +10,8 @@ extension AttentionLayer {
   ///   - lengths: tokens of each sequence, at least 1
   ///   - states: one for each sequence
   /// - Returns: the outputs, `[Σ lengths, d]`
-  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence; all states are then as they were.
+  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence; all
+  ///   states are then as they were.
   public func packed(
     _ hidden: Tensor<Scalar>, lengths: [Int], states: inout [AttentionState<Scalar>]
   ) throws(InputError) -> Tensor<Scalar> {
@@ -39,7 +40,8 @@ extension AttentionLayer {
   ///   - lengths: tokens of each sequence, between 1 and T
   ///   - states: one for each sequence
   /// - Returns: the outputs, `[B, T, d]`
-  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence; all states are then as they were.
+  /// - Throws: `InputError` if lengths, states and tokens do not fit each other, and as for one sequence; all
+  ///   states are then as they were.
   public func padded(
     _ hidden: Tensor<Scalar>, lengths: [Int], states: inout [AttentionState<Scalar>]
   ) throws(InputError) -> Tensor<Scalar> {
