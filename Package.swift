@@ -14,7 +14,7 @@ let package = Package(
     .library(
       name: "DeepSeekV4Oracle",
       targets: [
-        "Tensors", "RotaryEmbedding", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
         "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance",
       ]),
   ],
@@ -30,6 +30,7 @@ let package = Package(
     .target(name: "Tensors", swiftSettings: optimized),
 
     .target(name: "RotaryEmbedding", dependencies: ["Tensors"], swiftSettings: optimized),
+    .target(name: "LowPrecision", dependencies: ["Tensors"], swiftSettings: optimized),
 
     // Floor 1
     .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Tensors"], swiftSettings: optimized),

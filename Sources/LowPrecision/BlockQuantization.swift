@@ -1,0 +1,167 @@
+import Tensors
+
+// Axes: R rows, C columns, b blocks of columns, a blocks of rows.
+
+/// Quantization in blocks that share a power-of-two scale, as deployed:
+///
+/// | what | format | rows × columns |
+/// | --- | --- | --- |
+/// | inputs of FP8 and FP4 linear maps | E4M3 | 1 × 128 |
+/// | window and compressed entries, without the rotary dims | E4M3 | 1 × 64 |
+/// | index queries and keys | E2M1 | 1 × 32 |
+/// | FP8 weights | E4M3 | 128 × 128 |
+/// | FP4 weights | E2M1 | 1 × 32 |
+public struct BlockQuantization: Sendable {
+  public let format: SmallFloat
+  public let rows: Int
+  public let columns: Int
+  public let steps: any QuantizationSteps
+
+  /// - Throws: `InputError` if a block is empty.
+  public init(
+    _ format: SmallFloat, rows: Int = 1, columns: Int, steps: any QuantizationSteps = .reference
+  ) throws(InputError) {
+    guard rows >= 1, columns >= 1 else {
+      throw InputError("quantize", "a block must hold at least one value, got \(rows) × \(columns)")
+    }
+    self.format = format
+    self.rows = rows
+    self.columns = steps.blockColumns(columns, of: format)
+    self.steps = steps
+  }
+
+  /// The number of scales of a matrix.
+  ///
+  /// Weights may be ragged at the edges; the blocks of activations and of FP4 must divide the columns.
+  ///
+  /// - Throws: `InputError` if they do not.
+  public func blockCounts(rows matrixRows: Int, columns matrixColumns: Int) throws(InputError) -> (Int, Int) {
+    if rows == 1 || format == .float4E2M1 {
+      guard matrixColumns % columns == 0 else {
+        throw InputError("quantize", "the block of \(columns) columns does not divide \(matrixColumns) columns")
+      }
+    }
+    return ((matrixRows + rows - 1) / rows, (matrixColumns + columns - 1) / columns)
+  }
+}
+
+/// A matrix in blocks: codes and scales, and what they stand for.
+public struct QuantizedMatrix<Scalar: RealScalar>: Sendable {
+  /// `[a, b]`, powers of two
+  public let scales: Tensor<Scalar>
+  /// `[R, C]`
+  public let codes: Tensor<UInt8>
+  /// `[R, C]`: code × scale
+  public let values: Tensor<Scalar>
+}
+
+extension BlockQuantization {
+  /// Quantizes a matrix, and gives codes and scales, too.
+  ///
+  /// - Parameter x: `[R, C]`
+  /// - Throws: `InputError` if a block does not fit, or x is not finite.
+  public func quantized<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> QuantizedMatrix<Scalar> {
+    try x.requireAxes(["R", "C"], "x", in: "quantize")
+    let (values, scales) = try blockwise(x)
+    var codes: [UInt8] = []
+    codes.reserveCapacity(x.count)
+    for offset in values.elements.indices {
+      let (row, column) = (offset / x.shape[1], offset % x.shape[1])
+      codes.append(try format.code(values.elements[offset] / scales[row / rows, column / columns]))
+    }
+    return QuantizedMatrix(scales: scales, codes: try Tensor(shape: x.shape, elements: codes), values: values)
+  }
+
+  /// What is left of a tensor after quantization: each value times its scale. All axes but the last count as rows.
+  ///
+  /// - Parameter x: `[…, C]`
+  /// - Throws: `InputError` if a block does not fit, or x is not finite.
+  public func rounded<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> {
+    let width = x.shape.last ?? 0
+    guard x.count > 0 else { return x }
+    return try blockwise(x.reshaped([x.count / width, width])).values.reshaped(x.shape)
+  }
+
+  private func blockwise<Scalar: RealScalar>(
+    _ x: Tensor<Scalar>
+  ) throws(InputError) -> (values: Tensor<Scalar>, scales: Tensor<Scalar>) {
+    try x.requireFinite("x", in: "quantize")
+    let (height, width) = (x.shape[0], x.shape[1])
+    let (blockRows, blockColumns) = try blockCounts(rows: height, columns: width)
+    var values = x.elements
+    var scales: [Scalar] = []
+    for blockRow in 0..<blockRows {
+      for blockColumn in 0..<blockColumns {
+        let rowRange = blockRow * rows..<min((blockRow + 1) * rows, height)
+        let columnRange = blockColumn * columns..<min((blockColumn + 1) * columns, width)
+        scales.append(
+          quantizeBlock(&values, width: width, rowRange, columnRange, format: format, steps: steps))
+      }
+    }
+    return (
+      try Tensor(shape: x.shape, elements: values), try Tensor(shape: [blockRows, blockColumns], elements: scales)
+    )
+  }
+}
+
+/// Rounds one block in place and gives its scale.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+func quantizeBlock<Scalar: RealScalar>(
+  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat,
+  steps: any QuantizationSteps
+) -> Scalar {
+  var largest: Scalar = 0
+  for row in rows {
+    for column in columns { largest = max(largest, values[row * width + column].magnitude) }
+  }
+  let scale: Scalar = steps.scale(largest: largest, format: format)
+  for row in rows {
+    for column in columns {
+      values[row * width + column] = steps.cast(values[row * width + column] / scale, format: format) * scale
+    }
+  }
+  return scale
+}
+
+extension BlockQuantization {
+  /// The values of codes and scale bytes.
+  ///
+  /// - Parameters:
+  ///   - codes: `[R, C]` bytes of FP8, or `[R, C/2]` bytes of two FP4 codes
+  ///   - scaleBytes: `[a, b]`, UE8M0
+  /// - Returns: `[R, C]`; NaN where a scale or a code is NaN
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func dequantized<Scalar: RealScalar>(
+    codes: Tensor<UInt8>, scaleBytes: Tensor<UInt8>
+  ) throws(InputError) -> Tensor<Scalar> {
+    try codes.requireAxes(["R", "C"], "codes", in: "dequantize")
+    let packed = format == .float4E2M1
+    let (height, width) = (codes.shape[0], packed ? 2 * codes.shape[1] : codes.shape[1])
+    let (blockRows, blockColumns) = try blockCounts(rows: height, columns: width)
+    try scaleBytes.requireShape([blockRows, blockColumns], "scale_bytes", in: "dequantize")
+    let table: [Scalar] = (0..<format.codeCount).map { format.value(ofCode: UInt8($0)) }
+    let scales: [Scalar] = scaleBytes.elements.map { steps.scaleValue(ofByte: $0, format: format) }
+    let unpacked =
+      packed ? codes.elements.flatMap { [steps.nibbles($0).first, steps.nibbles($0).second] } : codes.elements
+    let values = scaled(
+      unpacked, table: table, scales: scales, width: width, blockRows: rows, blockColumns: columns,
+      scaleColumns: blockColumns)
+    return try Tensor(shape: [height, width], elements: values)
+  }
+}
+
+/// Each code's value times the scale of its block.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+func scaled<Scalar: RealScalar>(
+  _ codes: [UInt8], table: [Scalar], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int, scaleColumns: Int
+) -> [Scalar] {
+  var values: [Scalar] = []
+  values.reserveCapacity(codes.count)
+  for (offset, code) in codes.enumerated() {
+    let (row, column) = (offset / width, offset % width)
+    values.append(table[Int(code)] * scales[row / blockRows * scaleColumns + column / blockColumns])
+  }
+  return values
+}

@@ -1,0 +1,100 @@
+import Tensors
+
+/// A binary floating-point format of few bits, as the deployed model stores and rounds to (report 2.3.4 and 5.2.1).
+///
+/// Values of either path are rounded to it, and 8-bit and smaller ones can be encoded:
+///
+/// ```
+/// sign | exponent | significand         E4M3: s eeee mmm     E2M1: s ee m     BF16: s eeeeeeee mmmmmmm
+/// value = ± 1.m · 2^(e − bias),  or ± 0.m · 2^(1 − bias) where e = 0
+/// ```
+public struct SmallFloat: Hashable, Sendable {
+  /// As in `golden/FORMAT.md`: `bf16`, `fp8-e4m3`, `fp4-e2m1`.
+  public let name: String
+  /// Bits of the significand that are stored.
+  public let significandBits: Int
+  /// The exponent of the smallest normal value.
+  public let leastExponent: Int
+  public let largest: Double
+  /// What becomes of a magnitude that rounds above `largest`: `largest` itself, or infinity.
+  public let saturates: Bool
+  /// The code of NaN, without sign; nil where there is none.
+  public let codeOfNaN: UInt8?
+
+  /// BF16: the upper half of a float32.
+  public static let bfloat16 = SmallFloat(
+    name: "bf16", significandBits: 7, leastExponent: -126, largest: 0x1.FEp127, saturates: false, codeOfNaN: nil)
+  /// FP8 E4M3 "fn": no infinity. Saturates, since the deployed code clamps to ±448 before it casts.
+  public static let float8E4M3 = SmallFloat(
+    name: "fp8-e4m3", significandBits: 3, leastExponent: -6, largest: 448, saturates: true, codeOfNaN: 0x7F)
+  /// FP4 E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; neither infinity nor NaN.
+  public static let float4E2M1 = SmallFloat(
+    name: "fp4-e2m1", significandBits: 1, leastExponent: 0, largest: 6, saturates: true, codeOfNaN: nil)
+
+  public static let all = [bfloat16, float8E4M3, float4E2M1]
+}
+
+extension SmallFloat {
+  /// The nearest value of the format; of two equally near ones that with the even code. NaN stays NaN.
+  ///
+  /// Within one binade the values are the multiples of one quantum, so rounding is to an integer of quanta; where that
+  /// rounds up to the next binade, the result is a value of the format, too.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  public func rounded<Scalar: RealScalar>(_ x: Scalar) -> Scalar {
+    guard x.isFinite else { return x.isNaN || !saturates ? x : (x < 0 ? -Scalar(largest) : Scalar(largest)) }
+    let quantum = quantum(of: x)
+    let nearest = (x / quantum).rounded(.toNearestOrEven) * quantum
+    guard nearest.magnitude > Scalar(largest) else { return nearest }
+    let limit = saturates ? Scalar(largest) : .infinity
+    return x < 0 ? -limit : limit
+  }
+
+  /// The distance of two neighbouring values around x: a power of two.
+  @inline(__always)
+  private func quantum<Scalar: RealScalar>(of x: Scalar) -> Scalar {
+    let exponent = x == 0 ? leastExponent : max(Int(x.exponent), leastExponent)
+    return powerOfTwo(exponent - significandBits)
+  }
+
+  /// The code of the nearest value.
+  ///
+  /// - Throws: `InputError` for NaN in a format that has none.
+  /// - Precondition: the format has at most 8 bits.
+  public func code<Scalar: RealScalar>(_ x: Scalar) throws(InputError) -> UInt8 {
+    let sign: UInt8 = x.sign == .minus ? signBit : 0
+    if x.isNaN {
+      guard let codeOfNaN else { throw InputError("round", "\(name) cannot hold NaN") }
+      return sign | codeOfNaN
+    }
+    let value = rounded(x).magnitude
+    let quantum = quantum(of: value)
+    let exponent = Int(quantum.exponent) + significandBits
+    // The leading bit of a normal significand adds itself to the exponent field.
+    return sign | UInt8((exponent - leastExponent) << significandBits + Int(value / quantum))
+  }
+
+  /// The value of a code.
+  ///
+  /// - Precondition: the format has at most 8 bits.
+  public func value<Scalar: RealScalar>(ofCode code: UInt8) -> Scalar {
+    let magnitude = Int(code & (signBit - 1))
+    guard codeOfNaN.map(Int.init) != magnitude else { return .nan }
+    let field = magnitude >> significandBits
+    let fraction = magnitude & (1 << significandBits - 1)
+    let significand = field == 0 ? fraction : fraction | 1 << significandBits
+    let value: Scalar = Scalar(significand) * powerOfTwo(leastExponent + max(field - 1, 0) - significandBits)
+    return code & signBit == 0 ? value : -value
+  }
+
+  /// The number of codes.
+  public var codeCount: Int { 2 * Int(signBit) }
+
+  /// The sign stands above the exponent, whose field of the largest value follows from that value.
+  private var signBit: UInt8 { self == .float4E2M1 ? 0x8 : 0x80 }
+}
+
+/// 2ⁿ, exactly.
+public func powerOfTwo<Scalar: RealScalar>(_ exponent: Int) -> Scalar {
+  Scalar(sign: .plus, exponent: Scalar.Exponent(exponent), significand: 1)
+}
