@@ -14,8 +14,9 @@ let package = Package(
     .library(
       name: "DeepSeekV4Oracle",
       targets: [
-        "Tensors", "RotaryEmbedding", "LowPrecision", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
-        "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors",
+        "KnownBugs", "Conformance",
       ]),
   ],
   dependencies: [
@@ -31,9 +32,10 @@ let package = Package(
 
     .target(name: "RotaryEmbedding", dependencies: ["Tensors"], swiftSettings: optimized),
     .target(name: "LowPrecision", dependencies: ["Tensors"], swiftSettings: optimized),
+    .target(name: "Taps", dependencies: ["LowPrecision", "Tensors"], swiftSettings: optimized),
 
     // Floor 1
-    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Tensors"], swiftSettings: optimized),
+    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Taps", "Tensors"], swiftSettings: optimized),
     .target(
       name: "GoldenTensors",
       dependencies: ["Tensors", "CHDF5", .target(name: "CLibCrypto", condition: .when(platforms: [.linux]))],
@@ -41,15 +43,16 @@ let package = Package(
 
     // Floor 2
     .target(
-      name: "CoreAttention", dependencies: ["RotaryEmbedding", "Tensors", "TokenCompression"],
+      name: "CoreAttention", dependencies: ["RotaryEmbedding", "Taps", "Tensors", "TokenCompression"],
       swiftSettings: optimized),
-    .target(name: "HyperConnections", dependencies: ["Tensors"], swiftSettings: optimized),
-    .target(name: "ExpertRouting", dependencies: ["Tensors"], swiftSettings: optimized),
+    .target(name: "HyperConnections", dependencies: ["Taps", "Tensors"], swiftSettings: optimized),
+    .target(name: "ExpertRouting", dependencies: ["Taps", "Tensors"], swiftSettings: optimized),
 
     // Floor 3
     .target(
       name: "CompressedSparseAttention",
-      dependencies: ["CoreAttention", "RotaryEmbedding", "Tensors", "TokenCompression"], swiftSettings: optimized),
+      dependencies: ["CoreAttention", "RotaryEmbedding", "Taps", "Tensors", "TokenCompression"],
+      swiftSettings: optimized),
     .target(
       name: "HeavilyCompressedAttention", dependencies: ["CoreAttention", "Tensors", "TokenCompression"],
       swiftSettings: optimized),
@@ -58,15 +61,16 @@ let package = Package(
     .target(
       name: "KnownBugs",
       dependencies: [
-        "Tensors", "RotaryEmbedding", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
-        "HyperConnections", "ExpertRouting",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HyperConnections", "ExpertRouting",
       ], swiftSettings: optimized),
 
     // Floor 5
     .target(
       name: "Conformance",
       dependencies: [
-        "Tensors", "RotaryEmbedding", "TokenCompression", "GoldenTensors", "CoreAttention", "HyperConnections",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
+        "HyperConnections",
         "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "KnownBugs",
       ], swiftSettings: optimized),
 

@@ -74,26 +74,19 @@ extension GoldenOperation {
     var (fed, drafted) = (0, 0)
     for chunk in chunks {
       if chunk > 0 {
-        outputs.append(try layer(rows(fed..<fed + chunk, of: hidden), state: &state))
+        outputs.append(try layer(hidden.rows(fed..<fed + chunk), state: &state))
         fed += chunk
       } else {
         guard let drafts, drafted - chunk <= drafts.shape[0] else {
           throw InputError("attention", "chunks take more drafts than there are")
         }
         let position = state.position
-        _ = try layer(rows(drafted..<drafted - chunk, of: drafts), state: &state)
+        _ = try layer(drafts.rows(drafted..<drafted - chunk), state: &state)
         try steps.state.rollBack(&state, to: position)
         drafted -= chunk
       }
     }
     return outputs
-  }
-
-  private func rows<Scalar: RealScalar>(_ range: Range<Int>, of tensor: Tensor<Scalar>) throws -> Tensor<Scalar> {
-    let width = tensor.shape[1]
-    return try Tensor(
-      shape: [range.count, width], elements: Array(tensor.elements[range.lowerBound * width..<range.upperBound * width])
-    )
   }
 
   private func attentionLayer<Scalar: RealScalar>(

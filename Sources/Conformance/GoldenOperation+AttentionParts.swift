@@ -96,7 +96,7 @@ extension GoldenOperation {
       rows.append(
         try steps.attention.attend(
           queries.slice(token), entries: recent.rows(visible).appending(compressed.rows(chosen)), sinks: sinks,
-          rotary: rotary, window: window, visibleWindow: visible.count))
+          rotary: rotary, window: window, visibleWindow: visible.count, hooks: .none))
     }
     return Production(tensors: ["attended": ProducedTensor(try Tensor.stacked(rows))])
   }

@@ -26,7 +26,7 @@ public struct BlockQuantization: Sendable {
     }
     self.format = format
     self.rows = rows
-    self.columns = steps.blockColumns(columns, of: format)
+    self.columns = columns
     self.steps = steps
   }
 
