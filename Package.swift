@@ -15,7 +15,8 @@ let package = Package(
       name: "DeepSeekV4Oracle",
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
-        "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance",
+        "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4", "GoldenTensors", "KnownBugs",
+        "Conformance",
       ]),
   ],
   dependencies: [
@@ -53,6 +54,7 @@ let package = Package(
     .target(
       name: "HeavilyCompressedAttention", dependencies: ["CoreAttention", "Tensors", "TokenCompression"],
       swiftSettings: optimized),
+    .target(name: "DeepSeekV4", dependencies: ["RotaryEmbedding", "Tensors"], swiftSettings: optimized),
 
     // Floor 4
     .target(
@@ -86,6 +88,7 @@ let package = Package(
       ]),
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
+    .testTarget(name: "DeepSeekV4Tests", dependencies: ["DeepSeekV4", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
