@@ -15,8 +15,8 @@ let package = Package(
       name: "DeepSeekV4Oracle",
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
-        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors",
-        "KnownBugs", "Conformance",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
+        "GoldenTensors", "KnownBugs", "Conformance",
       ]),
   ],
   dependencies: [
@@ -59,22 +59,30 @@ let package = Package(
 
     // Floor 4
     .target(
-      name: "KnownBugs",
+      name: "DeepSeekV4",
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
-        "CompressedSparseAttention", "HyperConnections", "ExpertRouting",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting",
       ], swiftSettings: optimized),
 
     // Floor 5
+    .target(
+      name: "KnownBugs",
+      dependencies: [
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
+      ], swiftSettings: optimized),
+
+    // Floor 6
     .target(
       name: "Conformance",
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
         "HyperConnections",
-        "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "KnownBugs",
+        "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4", "KnownBugs",
       ], swiftSettings: optimized),
 
-    // Floor 6
+    // Floor 7
     .executableTarget(
       name: "v4-oracle",
       dependencies: ["Conformance", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -90,6 +98,7 @@ let package = Package(
       ]),
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
+    .testTarget(name: "DeepSeekV4Tests", dependencies: ["DeepSeekV4", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
