@@ -1,4 +1,5 @@
 import ExpertRouting
+import DeepSeekV4
 import GoldenTensors
 import HyperConnections
 import KnownBugs

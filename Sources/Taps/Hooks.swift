@@ -72,6 +72,12 @@ public struct Hooks {
     try numerics.rounded(x, .activation)
   }
 
+  /// A value at a tap where nothing rounds: recorded.
+  public func recorded<Scalar: RealScalar>(_ tap: Tap, _ x: Tensor<Scalar>) -> Tensor<Scalar> {
+    record(tap, x)
+    return x
+  }
+
   /// Records a value that is never rounded.
   public func record<Scalar: RealScalar>(_ tap: Tap, _ x: Tensor<Scalar>) { record(tap, x, suffix: "") }
 
