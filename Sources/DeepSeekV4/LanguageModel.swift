@@ -35,7 +35,7 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
     keepsLayers: Bool = true, predicts: Bool = true, rollBackDepth: Int = 16
   ) throws {
     let configuration = steps.model.configuration(configuration)
-    // try configuration.validate()
+    try configuration.validate()
     self.configuration = configuration
     self.steps = steps
     builder = BlockBuilder(
