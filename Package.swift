@@ -14,8 +14,9 @@ let package = Package(
     .library(
       name: "DeepSeekV4Oracle",
       targets: [
-        "Tensors", "RotaryEmbedding", "LowPrecision", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
-        "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors", "KnownBugs", "Conformance",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Checkpoints", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors",
+        "KnownBugs", "Conformance",
       ]),
   ],
   dependencies: [
@@ -33,6 +34,7 @@ let package = Package(
     .target(name: "LowPrecision", dependencies: ["Tensors"], swiftSettings: optimized),
 
     // Floor 1
+    .target(name: "Checkpoints", dependencies: ["LowPrecision", "Tensors"], swiftSettings: optimized),
     .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Tensors"], swiftSettings: optimized),
     .target(
       name: "GoldenTensors",
@@ -79,6 +81,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(name: "RotaryEmbeddingTests", dependencies: ["RotaryEmbedding", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: [
