@@ -14,7 +14,7 @@ let package = Package(
     .library(
       name: "DeepSeekV4Oracle",
       targets: [
-        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
         "GoldenTensors", "KnownBugs", "Conformance",
       ]),
@@ -35,6 +35,7 @@ let package = Package(
     .target(name: "Taps", dependencies: ["LowPrecision", "Tensors"], swiftSettings: optimized),
 
     // Floor 1
+    .target(name: "Checkpoints", dependencies: ["LowPrecision", "Tensors"], swiftSettings: optimized),
     .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Taps", "Tensors"], swiftSettings: optimized),
     .target(
       name: "GoldenTensors",
@@ -61,7 +62,7 @@ let package = Package(
     .target(
       name: "DeepSeekV4",
       dependencies: [
-        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting",
       ], swiftSettings: optimized),
 
@@ -91,6 +92,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(name: "RotaryEmbeddingTests", dependencies: ["RotaryEmbedding", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: [

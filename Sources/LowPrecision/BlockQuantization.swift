@@ -135,33 +135,69 @@ extension BlockQuantization {
   public func dequantized<Scalar: RealScalar>(
     codes: Tensor<UInt8>, scaleBytes: Tensor<UInt8>
   ) throws(InputError) -> Tensor<Scalar> {
-    try codes.requireAxes(["R", "C"], "codes", in: "dequantize")
-    let packed = format == .float4E2M1
-    let (height, width) = (codes.shape[0], packed ? 2 * codes.shape[1] : codes.shape[1])
-    let (blockRows, blockColumns) = try blockCounts(rows: height, columns: width)
-    try scaleBytes.requireShape([blockRows, blockColumns], "scale_bytes", in: "dequantize")
-    let table: [Scalar] = (0..<format.codeCount).map { format.value(ofCode: UInt8($0)) }
-    let scales: [Scalar] = scaleBytes.elements.map { steps.scaleValue(ofByte: $0, format: format) }
-    let unpacked =
-      packed ? codes.elements.flatMap { [steps.nibbles($0).first, steps.nibbles($0).second] } : codes.elements
+    let counts = try blockCounts(ofCodes: codes)
+    try scaleBytes.requireShape(counts, "scale_bytes", in: "dequantize")
+    return try dequantized(codes: codes, scales: scaleBytes.map { steps.scaleValue(ofByte: $0, format: format) })
+  }
+
+  /// The values of codes and scales that need not be powers of two.
+  ///
+  /// - Parameters:
+  ///   - codes: `[R, C]` bytes of FP8, or `[R, C/2]` bytes of two FP4 codes
+  ///   - scales: `[a, b]`
+  /// - Returns: `[R, C]`; NaN where a scale or a code is NaN
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func dequantized<Scalar: RealScalar>(
+    codes: Tensor<UInt8>, scales: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    let counts = try blockCounts(ofCodes: codes)
+    try scales.requireShape(counts, "scales", in: "dequantize")
+    let width = (isPacked ? 2 : 1) * codes.shape[1]
     let values = scaled(
-      unpacked, table: table, scales: scales, width: width, blockRows: rows, blockColumns: columns,
-      scaleColumns: blockColumns)
-    return try Tensor(shape: [height, width], elements: values)
+      codes.elements, table: valuesOfBytes(), scales: scales.elements, width: width, blockRows: rows,
+      blockColumns: columns, scaleColumns: counts[1])
+    return try Tensor(shape: [codes.shape[0], width], elements: values)
+  }
+
+  /// For each byte the values of the codes in it: one, or two in the order of the matrix.
+  private func valuesOfBytes<Scalar: RealScalar>() -> [[Scalar]] {
+    (0...255).map { (byte: UInt8) in
+      let codes = isPacked ? [steps.nibbles(byte).first, steps.nibbles(byte).second] : [byte]
+      return codes.map(format.value(ofCode:))
+    }
+  }
+
+  /// Two codes share a byte.
+  private var isPacked: Bool { format == .float4E2M1 }
+
+  private func blockCounts(ofCodes codes: Tensor<UInt8>) throws(InputError) -> [Int] {
+    try codes.requireAxes(["R", "C"], "codes", in: "dequantize")
+    let (height, width) = try blockCounts(rows: codes.shape[0], columns: (isPacked ? 2 : 1) * codes.shape[1])
+    return [height, width]
   }
 }
 
 /// Each code's value times the scale of its block.
+///
+/// - Parameter table: for each byte the values of the codes in it
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
 func scaled<Scalar: RealScalar>(
-  _ codes: [UInt8], table: [Scalar], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int, scaleColumns: Int
+  _ bytes: [UInt8], table: [[Scalar]], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int,
+  scaleColumns: Int
 ) -> [Scalar] {
+  let codesPerByte = table[0].count
+  let flatTable = table.flatMap { $0 }
   var values: [Scalar] = []
-  values.reserveCapacity(codes.count)
-  for (offset, code) in codes.enumerated() {
-    let (row, column) = (offset / width, offset % width)
-    values.append(table[Int(code)] * scales[row / blockRows * scaleColumns + column / blockColumns])
+  values.reserveCapacity(bytes.count * codesPerByte)
+  let rowBytes = max(width / codesPerByte, 1)
+  for (row, start) in stride(from: 0, to: bytes.count, by: rowBytes).enumerated() {
+    let firstScale = row / blockRows * scaleColumns
+    for offset in 0..<rowBytes {
+      let scale = scales[firstScale + offset * codesPerByte / blockColumns]
+      let first = Int(bytes[start + offset]) * codesPerByte
+      for place in first..<first + codesPerByte { values.append(flatTable[place] * scale) }
+    }
   }
   return values
 }

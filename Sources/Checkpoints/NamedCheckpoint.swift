@@ -1,0 +1,95 @@
+import Tensors
+
+/// A checkpoint of DeepSeek-V4 that is asked by the official names, whichever naming its files use.
+public struct NamedCheckpoint: Sendable {
+  public let checkpoint: Checkpoint
+  /// The naming of the files.
+  public let naming: TensorNaming
+  private let places: [String: TensorPlace]
+
+  /// Finds out which naming the files use.
+  ///
+  /// - Throws: `CheckpointError` if a tensor's name does not belong to the naming of the others, or if two tensors stand
+  ///   for the same.
+  public init(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    self.checkpoint = checkpoint
+    let tensors = checkpoint.names.compactMap { checkpoint.entry($0)?.tensor }
+    let strangers = TensorNaming.allCases.map { naming in tensors.filter { naming.officialNames(of: $0) == nil } }
+    let fewest = strangers.indices.min { strangers[$0].count < strangers[$1].count } ?? 0
+    let naming = TensorNaming.allCases[fewest]
+    var faults = Faults()
+    for stranger in strangers[fewest] {
+      faults.add(
+        "\(quoted(stranger.name)) \(stranger.shape) is no tensor of DeepSeek-V4 in the naming \(naming.rawValue)")
+    }
+    var places: [String: TensorPlace] = [:]
+    for (official, place) in tensors.flatMap({ naming.officialNames(of: $0) ?? [] }) {
+      if let other = places.updateValue(place, forKey: official) {
+        faults.add("\(official) is both \(other.stored) and \(place.stored)")
+      }
+    }
+    try faults.throwIfAny(in: checkpoint.name)
+    self.naming = naming
+    self.places = places
+  }
+
+  /// The official names of all tensors, sorted.
+  public var names: [String] { places.keys.sorted() }
+
+  /// Where the checkpoint keeps a tensor; nil if it has none.
+  public func place(_ official: String) -> TensorPlace? { places[official] }
+
+  /// What the checkpoint says about a tensor, under its official name; nil if it has none.
+  public func tensor(_ official: String) -> TensorDescription? {
+    guard let place = places[official], let stored = checkpoint.entry(place.stored)?.tensor else { return nil }
+    switch place.part {
+    case .whole: return TensorDescription(official, stored.type, stored.shape)
+    case .expert: return TensorDescription(official, stored.type, Array(stored.shape.dropFirst()))
+    case .gate, .up: return TensorDescription(official, stored.type, [stored.shape[1] / 2, stored.shape[2]])
+    }
+  }
+
+  /// The values of a tensor, as `Checkpoint.matrix`. Of fused experts, this expert alone is read; they must be stored as
+  /// plain numbers.
+  ///
+  /// - Throws: `CheckpointError` if there is no such tensor, or its values cannot be had.
+  public func matrix<Scalar: RealScalar>(
+    _ official: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil
+  ) throws(CheckpointError) -> Tensor<Scalar> {
+    let place = try requirePlace(official)
+    let expert: Int
+    switch place.part {
+    case .whole: return try checkpoint.matrix(place.stored, rows: rows)
+    case .expert(let number), .gate(let number), .up(let number): expert = number
+    }
+    let fused: Tensor<Scalar> = try checkpoint.reals(place.stored, rows: expert..<expert + 1)
+    let height = place.part == .expert(expert) ? fused.shape[1] : fused.shape[1] / 2
+    let rows = rows ?? 0..<height
+    guard rows.lowerBound >= 0, rows.upperBound <= height else {
+      throw CheckpointError(checkpoint.name, "\(quoted(official)) has \(height) rows, not the rows \(rows)")
+    }
+    let (width, first) = (fused.shape[2], place.part == .up(expert) ? height : 0)
+    let elements = fused.elements[(first + rows.lowerBound) * width..<(first + rows.upperBound) * width]
+    return try explaining(official, in: checkpoint.name) { () throws(InputError) in
+      try Tensor(shape: [rows.count, width], elements: Array(elements))
+    }
+  }
+
+  /// The integers of a tensor, as `Checkpoint.integers`.
+  ///
+  /// - Throws: `CheckpointError` if there is no such tensor, or it does not hold integers.
+  public func integers(_ official: String, rows: Range<Int>? = nil) throws(CheckpointError) -> Tensor<Int> {
+    let place = try requirePlace(official)
+    guard place.part == .whole else {
+      throw CheckpointError(checkpoint.name, "\(quoted(official)) is part of an expert, not integers")
+    }
+    return try checkpoint.integers(place.stored, rows: rows)
+  }
+
+  private func requirePlace(_ official: String) throws(CheckpointError) -> TensorPlace {
+    guard let place = places[official] else {
+      throw CheckpointError(checkpoint.name, "there is no tensor \(quoted(official))")
+    }
+    return place
+  }
+}
