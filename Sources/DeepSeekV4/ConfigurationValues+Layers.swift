@@ -25,7 +25,7 @@ extension ConfigurationValues {
     }
     let tail = list.dropFirst(layers)
     if tail.contains(where: { $0 != 0 }) {
-      fault("\"compress_ratios\" ends in \(Array(tail)), but what follows the layers must have ratio 0")
+      fault("\"compress_ratios\" ends in \(Array(tail.prefix(8))), but what follows the layers must have ratio 0")
     }
     return Array(list.prefix(layers))
   }

@@ -74,10 +74,10 @@ extension ModelConfiguration {
     }
     if expertFormat != denseFormat, expertFormat != .float4 {
       faults.append(
-        "experts must be \(WeightFormat.float4.rawValue) or like the other matrices (\(denseFormat.rawValue)), "
-          + "got \(expertFormat.rawValue)")
+        "experts must be \(WeightFormat.float4) or like the other matrices (\(denseFormat)), "
+          + "got \(expertFormat)")
     }
-    if denseFormat == .float4 { faults.append("only experts can be \(WeightFormat.float4.rawValue)") }
+    if denseFormat == .float4 { faults.append("only experts can be \(WeightFormat.float4)") }
     return faults
   }
 

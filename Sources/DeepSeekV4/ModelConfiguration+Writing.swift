@@ -4,8 +4,8 @@ import Tensors
 extension ModelConfiguration {
   /// The configuration as a published file has it, with keys in alphabetical order; `read(_:)` gives it back equal.
   ///
-  /// The released code reads the inference form unless matrices are `fp32`. The transformers library reads the Hugging
-  /// Face form if all HCA layers have one ratio.
+  /// The transformers library reads the Hugging Face form if all HCA layers have one ratio. The inference form can hold
+  /// what the released code has no name for: `fp32`.
   ///
   /// - Throws: `InputError` if the configuration is not valid.
   public func json(_ form: ConfigurationForm) throws(InputError) -> Data {
