@@ -16,7 +16,7 @@ let package = Package(
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
-        "GoldenTensors", "KnownBugs", "Conformance",
+        "GoldenTensors", "Traces", "KnownBugs", "Conformance",
       ]),
   ],
   dependencies: [
@@ -68,6 +68,10 @@ let package = Package(
 
     // Floor 5
     .target(
+      name: "Traces",
+      dependencies: ["DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors"],
+      swiftSettings: optimized),
+    .target(
       name: "KnownBugs",
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
@@ -86,7 +90,11 @@ let package = Package(
     // Floor 7
     .executableTarget(
       name: "v4-oracle",
-      dependencies: ["Conformance", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Checkpoints", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps",
+        "Tensors",
+        "Traces", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     // Tests
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),

@@ -49,9 +49,9 @@ extension GoldenOperation {
 
   private func format<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>) throws -> SmallFloat {
     let name = try inputs.choice("format")
-    guard let format = SmallFloat.all.first(where: { $0.name == name }) else {
+    guard let format = SmallFloat.allCases.first(where: { $0.name == name }) else {
       throw InputError(
-        rawValue, "format must be one of \(SmallFloat.all.map(\.name).joined(separator: ", ")), got \(name)")
+        rawValue, "format must be one of \(SmallFloat.allCases.map(\.name).joined(separator: ", ")), got \(name)")
     }
     return format
   }

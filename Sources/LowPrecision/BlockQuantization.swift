@@ -63,12 +63,9 @@ extension BlockQuantization {
   public func quantized<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> QuantizedMatrix<Scalar> {
     try x.requireAxes(["R", "C"], "x", in: "quantize")
     let (values, scales) = try blockwise(x)
-    var codes: [UInt8] = []
-    codes.reserveCapacity(x.count)
-    for offset in values.elements.indices {
-      let (row, column) = (offset / x.shape[1], offset % x.shape[1])
-      codes.append(try format.code(values.elements[offset] / scales[row / rows, column / columns]))
-    }
+    let codes = try codesOf(
+      values.elements, scales: scales.elements, width: x.shape[1], blockRows: rows, blockColumns: columns,
+      format: format)
     return QuantizedMatrix(scales: scales, codes: try Tensor(shape: x.shape, elements: codes), values: values)
   }
 
@@ -104,12 +101,29 @@ extension BlockQuantization {
   }
 }
 
-/// Rounds one block in place and gives its scale.
+/// The codes of values that are codes times scales already.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
-func quantizeBlock<Scalar: RealScalar>(
-  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat,
-  steps: any QuantizationSteps
+func codesOf<Scalar: RealScalar>(
+  _ values: [Scalar], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int, format: SmallFloat
+) throws(InputError) -> [UInt8] {
+  let scaleColumns = (width + blockColumns - 1) / blockColumns
+  var codes: [UInt8] = []
+  codes.reserveCapacity(values.count)
+  for row in 0..<values.count / max(width, 1) {
+    for column in 0..<width {
+      let scale = scales[row / blockRows * scaleColumns + column / blockColumns]
+      codes.append(try format.code(values[row * width + column] / scale))
+    }
+  }
+  return codes
+}
+
+/// Rounds one block in place and gives its scale.
+@specialized(where Scalar == Float, Steps == ReferenceQuantizationSteps)
+@specialized(where Scalar == Double, Steps == ReferenceQuantizationSteps)
+func quantizeBlock<Scalar: RealScalar, Steps: QuantizationSteps>(
+  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat, steps: Steps
 ) -> Scalar {
   var largest: Scalar = 0
   for row in rows {
