@@ -21,8 +21,8 @@ public struct BlockQuantization: Sendable {
   public init(
     _ format: SmallFloat, rows: Int = 1, columns: Int, steps: any QuantizationSteps = .reference
   ) throws(InputError) {
-    guard rows >= 1, columns >= 1 else {
-      throw InputError("quantize", "a block must hold at least one value, got \(rows) × \(columns)")
+    for (name, length) in [("block_rows", rows), ("block_columns", columns)] where length < 1 {
+      throw InputError("quantize", "\(name) must be at least 1, got \(length)")
     }
     self.format = format
     self.rows = rows
@@ -34,11 +34,14 @@ public struct BlockQuantization: Sendable {
   ///
   /// Weights may be ragged at the edges; the blocks of activations and of FP4 must divide the columns.
   ///
+  /// - Parameter operation: what an error names
   /// - Throws: `InputError` if they do not.
-  public func blockCounts(rows matrixRows: Int, columns matrixColumns: Int) throws(InputError) -> (Int, Int) {
+  public func blockCounts(
+    rows matrixRows: Int, columns matrixColumns: Int, in operation: String = "quantize"
+  ) throws(InputError) -> (Int, Int) {
     if rows == 1 || format == .float4E2M1 {
       guard matrixColumns % columns == 0 else {
-        throw InputError("quantize", "the block of \(columns) columns does not divide \(matrixColumns) columns")
+        throw InputError(operation, "the block of \(columns) columns does not divide \(matrixColumns) columns")
       }
     }
     return ((matrixRows + rows - 1) / rows, (matrixColumns + columns - 1) / columns)
@@ -186,7 +189,8 @@ extension BlockQuantization {
 
   private func blockCounts(ofCodes codes: Tensor<UInt8>) throws(InputError) -> [Int] {
     try codes.requireAxes(["R", "C"], "codes", in: "dequantize")
-    let (height, width) = try blockCounts(rows: codes.shape[0], columns: (isPacked ? 2 : 1) * codes.shape[1])
+    let (height, width) = try blockCounts(
+      rows: codes.shape[0], columns: (isPacked ? 2 : 1) * codes.shape[1], in: "dequantize")
     return [height, width]
   }
 }

@@ -53,7 +53,7 @@ public enum SmallFloat: String, CaseIterable, Sendable {
 }
 
 extension SmallFloat {
-  /// The nearest value of the format; of two equally near ones that with the even code. NaN stays NaN.
+  /// The nearest value of the format; of two equally near ones that with the even code. NaN stays NaN, zero its sign.
   ///
   /// Within one binade the values are the multiples of one quantum, so rounding is to an integer of quanta; where that
   /// rounds up to the next binade, the result is a value of the format, too.
@@ -61,18 +61,20 @@ extension SmallFloat {
   @specialized(where Scalar == Double)
   public func rounded<Scalar: RealScalar>(_ x: Scalar) -> Scalar {
     guard x.isFinite else { return x.isNaN || !saturates ? x : (x < 0 ? -Scalar(largest) : Scalar(largest)) }
-    let quantum = quantum(of: x)
-    let nearest = (x / quantum).rounded(.toNearestOrEven) * quantum
-    guard nearest.magnitude > Scalar(largest) else { return nearest }
-    let limit = saturates ? Scalar(largest) : .infinity
-    return x < 0 ? -limit : limit
+    let quantum: Scalar = powerOfTwo(max(exponent(x), leastExponent) - significandBits)
+    // Above 1/ulp there are only integers: adding and subtracting rounds to the nearest, ties to even.
+    let integers = 1.5 / Scalar.ulpOfOne
+    let nearest = ((x.magnitude / quantum + integers) - integers) * quantum
+    guard nearest <= Scalar(largest) else {
+      return Scalar(signOf: x, magnitudeOf: saturates ? Scalar(largest) : .infinity)
+    }
+    return Scalar(signOf: x, magnitudeOf: nearest)
   }
 
-  /// The distance of two neighbouring values around x: a power of two.
+  /// The exponent of a finite number as its bits have it; below every other one for zero and denormal numbers.
   @inline(__always)
-  private func quantum<Scalar: RealScalar>(of x: Scalar) -> Scalar {
-    let exponent = x == 0 ? leastExponent : max(Int(x.exponent), leastExponent)
-    return powerOfTwo(exponent - significandBits)
+  private func exponent<Scalar: RealScalar>(_ x: Scalar) -> Int {
+    Int(truncatingIfNeeded: x.exponentBitPattern) - (1 << (Scalar.exponentBitCount - 1) - 1)
   }
 
   /// The code of the nearest value.
@@ -87,11 +89,15 @@ extension SmallFloat {
       guard let codeOfNaN else { throw InputError("round", "\(name) cannot hold NaN") }
       return sign | codeOfNaN
     }
-    let value = rounded(x).magnitude
-    let quantum = quantum(of: value)
-    let exponent = Int(quantum.exponent) + significandBits
-    // The leading bit of a normal significand adds itself to the exponent field.
-    return sign | UInt8((exponent - leastExponent) << significandBits + Int(value / quantum))
+    let value = rounded(x)
+    let fraction = Int(
+      truncatingIfNeeded: value.significandBitPattern >> (Scalar.significandBitCount - significandBits))
+    let aboveLeast = exponent(value) - leastExponent
+    let magnitude =
+      aboveLeast >= 0
+      ? (aboveLeast + 1) << significandBits | fraction
+      : (1 << significandBits | fraction) >> -aboveLeast  // denormal: the leading bit is written out
+    return sign | UInt8(magnitude)
   }
 
   /// The value of a code.
