@@ -44,8 +44,8 @@ public struct NamedCheckpoint: Sendable {
     guard let place = places[official], let stored = checkpoint.entry(place.stored)?.tensor else { return nil }
     switch place.part {
     case .whole: return TensorDescription(official, stored.type, stored.shape)
-    case .expert: return TensorDescription(official, stored.type, Array(stored.shape.dropFirst()))
-    case .gate, .up: return TensorDescription(official, stored.type, [stored.shape[1] / 2, stored.shape[2]])
+    case .expert(_, .all): return TensorDescription(official, stored.type, Array(stored.shape.dropFirst()))
+    case .expert: return TensorDescription(official, stored.type, [stored.shape[1] / 2, stored.shape[2]])
     }
   }
 
@@ -57,18 +57,16 @@ public struct NamedCheckpoint: Sendable {
     _ official: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil
   ) throws(CheckpointError) -> Tensor<Scalar> {
     let place = try requirePlace(official)
-    let expert: Int
-    switch place.part {
-    case .whole: return try checkpoint.matrix(place.stored, rows: rows)
-    case .expert(let number), .gate(let number), .up(let number): expert = number
+    guard case .expert(let expert, let half) = place.part else {
+      return try checkpoint.matrix(place.stored, rows: rows)
     }
     let fused: Tensor<Scalar> = try checkpoint.reals(place.stored, rows: expert..<expert + 1)
-    let height = place.part == .expert(expert) ? fused.shape[1] : fused.shape[1] / 2
+    let height = half == .all ? fused.shape[1] : fused.shape[1] / 2
     let rows = rows ?? 0..<height
     guard rows.lowerBound >= 0, rows.upperBound <= height else {
       throw CheckpointError(checkpoint.name, "\(quoted(official)) has \(height) rows, not the rows \(rows)")
     }
-    let (width, first) = (fused.shape[2], place.part == .up(expert) ? height : 0)
+    let (width, first) = (fused.shape[2], half == .secondHalf ? height : 0)
     let elements = fused.elements[(first + rows.lowerBound) * width..<(first + rows.upperBound) * width]
     return try explaining(official, in: checkpoint.name) { () throws(InputError) in
       try Tensor(shape: [rows.count, width], elements: Array(elements))
