@@ -14,23 +14,37 @@ public struct NamedCheckpoint: Sendable {
   public init(_ checkpoint: Checkpoint) throws(CheckpointError) {
     self.checkpoint = checkpoint
     let tensors = checkpoint.names.compactMap { checkpoint.entry($0)?.tensor }
-    let strangers = TensorNaming.allCases.map { naming in tensors.filter { naming.officialNames(of: $0) == nil } }
-    let fewest = strangers.indices.min { strangers[$0].count < strangers[$1].count } ?? 0
-    let naming = TensorNaming.allCases[fewest]
-    var faults = Faults()
-    for stranger in strangers[fewest] {
-      faults.add(
-        "\(quoted(stranger.name)) \(stranger.shape) is no tensor of DeepSeek-V4 in the naming \(naming.rawValue)")
-    }
+    self.naming = try Self.naming(of: tensors, in: checkpoint.name)
     var places: [String: TensorPlace] = [:]
-    for (official, place) in tensors.flatMap({ naming.officialNames(of: $0) ?? [] }) {
-      if let other = places.updateValue(place, forKey: official) {
+    var faults = Faults()
+    for tensor in tensors {
+      for (official, place) in naming.officialNames(of: tensor) ?? [] {
+        guard let other = places.updateValue(place, forKey: official) else { continue }
         faults.add("\(official) is both \(other.stored) and \(place.stored)")
       }
     }
     try faults.throwIfAny(in: checkpoint.name)
-    self.naming = naming
     self.places = places
+  }
+
+  /// The naming that has all of the tensors; the error names those that the nearest one has not.
+  private static func naming(
+    of tensors: [TensorDescription], in checkpoint: String
+  ) throws(CheckpointError) -> TensorNaming {
+    var nearest = (naming: TensorNaming.official, strangers: tensors)
+    for naming in TensorNaming.allCases {
+      let strangers = tensors.filter { naming.officialNames(of: $0) == nil }
+      if strangers.isEmpty { return naming }
+      if strangers.count < nearest.strangers.count { nearest = (naming, strangers) }
+    }
+    var faults = Faults()
+    for stranger in nearest.strangers {
+      faults.add(
+        "\(quoted(stranger.name)) \(stranger.shape) is no tensor of DeepSeek-V4 in the naming \(nearest.naming.rawValue)"
+      )
+    }
+    try faults.throwIfAny(in: checkpoint)
+    return nearest.naming
   }
 
   /// The official names of all tensors, sorted.
