@@ -14,9 +14,9 @@ let package = Package(
     .library(
       name: "DeepSeekV4Oracle",
       targets: [
-        "Tensors", "RotaryEmbedding", "LowPrecision", "Checkpoints", "TokenCompression", "CoreAttention",
-        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "GoldenTensors",
-        "KnownBugs", "Conformance",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
+        "GoldenTensors", "Traces", "KnownBugs", "Conformance",
       ]),
   ],
   dependencies: [
@@ -32,10 +32,11 @@ let package = Package(
 
     .target(name: "RotaryEmbedding", dependencies: ["Tensors"], swiftSettings: optimized),
     .target(name: "LowPrecision", dependencies: ["Tensors"], swiftSettings: optimized),
+    .target(name: "Taps", dependencies: ["LowPrecision", "Tensors"], swiftSettings: optimized),
 
     // Floor 1
     .target(name: "Checkpoints", dependencies: ["LowPrecision", "Tensors"], swiftSettings: optimized),
-    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Tensors"], swiftSettings: optimized),
+    .target(name: "TokenCompression", dependencies: ["RotaryEmbedding", "Taps", "Tensors"], swiftSettings: optimized),
     .target(
       name: "GoldenTensors",
       dependencies: ["Tensors", "CHDF5", .target(name: "CLibCrypto", condition: .when(platforms: [.linux]))],
@@ -43,39 +44,57 @@ let package = Package(
 
     // Floor 2
     .target(
-      name: "CoreAttention", dependencies: ["RotaryEmbedding", "Tensors", "TokenCompression"],
+      name: "CoreAttention", dependencies: ["RotaryEmbedding", "Taps", "Tensors", "TokenCompression"],
       swiftSettings: optimized),
-    .target(name: "HyperConnections", dependencies: ["Tensors"], swiftSettings: optimized),
-    .target(name: "ExpertRouting", dependencies: ["Tensors"], swiftSettings: optimized),
+    .target(name: "HyperConnections", dependencies: ["Taps", "Tensors"], swiftSettings: optimized),
+    .target(name: "ExpertRouting", dependencies: ["Taps", "Tensors"], swiftSettings: optimized),
 
     // Floor 3
     .target(
       name: "CompressedSparseAttention",
-      dependencies: ["CoreAttention", "RotaryEmbedding", "Tensors", "TokenCompression"], swiftSettings: optimized),
+      dependencies: ["CoreAttention", "RotaryEmbedding", "Taps", "Tensors", "TokenCompression"],
+      swiftSettings: optimized),
     .target(
       name: "HeavilyCompressedAttention", dependencies: ["CoreAttention", "Tensors", "TokenCompression"],
       swiftSettings: optimized),
 
     // Floor 4
     .target(
-      name: "KnownBugs",
+      name: "DeepSeekV4",
       dependencies: [
-        "Tensors", "RotaryEmbedding", "TokenCompression", "CoreAttention", "CompressedSparseAttention",
-        "HyperConnections", "ExpertRouting",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting",
       ], swiftSettings: optimized),
 
     // Floor 5
     .target(
-      name: "Conformance",
+      name: "Traces",
+      dependencies: ["DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors"],
+      swiftSettings: optimized),
+    .target(
+      name: "KnownBugs",
       dependencies: [
-        "Tensors", "RotaryEmbedding", "TokenCompression", "GoldenTensors", "CoreAttention", "HyperConnections",
-        "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "KnownBugs",
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
       ], swiftSettings: optimized),
 
     // Floor 6
+    .target(
+      name: "Conformance",
+      dependencies: [
+        "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
+        "HyperConnections",
+        "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4", "KnownBugs",
+      ], swiftSettings: optimized),
+
+    // Floor 7
     .executableTarget(
       name: "v4-oracle",
-      dependencies: ["Conformance", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Checkpoints", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps",
+        "Tensors",
+        "Traces", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     // Tests
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
@@ -89,6 +108,7 @@ let package = Package(
       ]),
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
+    .testTarget(name: "DeepSeekV4Tests", dependencies: ["DeepSeekV4", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],

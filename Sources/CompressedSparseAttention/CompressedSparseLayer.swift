@@ -1,4 +1,5 @@
 import CoreAttention
+import Taps
 import Tensors
 import TokenCompression
 
@@ -30,12 +31,13 @@ public struct CompressedSparseLayer<Scalar: RealScalar>: AttentionLayer {
 
   /// Eqs. (9) to (19).
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    try core(hidden, state: &state) { (beginning, state) throws(InputError) in
-      let compression = try state.compress(hidden, with: compressor)
+    try core(hidden, state: &state, hooks: hooks) { (beginning, state) throws(InputError) in
+      let compression = try core.compress(hidden, with: compressor, state: &state, hooks)
       let indexing = try indexer(
-        hidden, latent: beginning.queryLatent, positions: beginning.positions, state: &state
+        hidden, latent: beginning.linearQueryLatent, positions: beginning.positions, state: &state,
+        hooks: hooks.within("indexer")
       ) { position, finished in
         core.steps.visibleBlocks(
           at: position, ratio: layout.ratio, finished: finished, chunkLength: beginning.positions.count)

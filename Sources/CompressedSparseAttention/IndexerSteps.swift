@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, q query latent width, H index heads, i index width, N entries.
@@ -21,12 +22,10 @@ public protocol IndexerSteps: Sendable {
 
   func transformed<Scalar: RealScalar>(_ x: Tensor<Scalar>, isKey: Bool) throws(InputError) -> Tensor<Scalar>
 
-  func weights<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, indexWidth: Int
-  ) throws(InputError) -> Tensor<Scalar>
+  func weights<Scalar: RealScalar>(_ projected: Tensor<Scalar>, indexWidth: Int) throws(InputError) -> Tensor<Scalar>
 
   func scores<Scalar: RealScalar>(
-    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar>
 
   func select<Scalar: RealScalar>(
@@ -70,18 +69,17 @@ extension IndexerSteps {
 
   /// Eq. (15), as released: `w^I = h W^w · i^(−1/2) · H^(−1/2)`.
   ///
-  /// - Parameters:
-  ///   - hidden: `[T, d]`
-  ///   - projection: `[H, d]`
-  /// - Returns: `[T, H]`
+  /// - Parameter projected: h W^w, `[T, H]`
   public func weights<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, indexWidth: Int
+    _ projected: Tensor<Scalar>, indexWidth: Int
   ) throws(InputError) -> Tensor<Scalar> {
-    let scale = 1 / Scalar(indexWidth).squareRoot() / Scalar(projection.shape[0]).squareRoot()
-    return try linear(hidden, projection) * scale
+    let heads = projected.shape.last ?? 1
+    return projected * (1 / Scalar(indexWidth).squareRoot() / Scalar(heads).squareRoot())
   }
 
   /// Eq. (16) for one token: `I_s = Σ_heads w · ReLU(q · K_s)`.
+  ///
+  /// The deployed model rounds each product q · K, each weighted product, and the sum over heads to BF16.
   ///
   /// - Parameters:
   ///   - query: `[H, i]`
@@ -89,10 +87,13 @@ extension IndexerSteps {
   ///   - weights: `[H]`
   /// - Returns: `[N]`
   public func scores<Scalar: RealScalar>(
-    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
-    let products = try linear(keys, query).rectified()
-    return try linear(products, weights.reshaped([1, weights.count])).reshaped([keys.shape[0]])
+    let products = try hooks.activation(linear(keys, query)).rectified()
+    guard hooks.numerics.rounds(.activation) else {
+      return try linear(products, weights.reshaped([1, weights.count])).reshaped([keys.shape[0]])
+    }
+    return try hooks.activation(hooks.activation(products * weights).sum(over: .rows)).reshaped([keys.shape[0]])
   }
 
   /// Eq. (17): the visible entries with the k highest scores, score descending, then index ascending.

@@ -1,5 +1,6 @@
 import CoreAttention
 import RotaryEmbedding
+import Taps
 import Tensors
 import TokenCompression
 
@@ -49,24 +50,24 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - hidden: `[T, d]`
-  ///   - latent: `[T, q]`
+  ///   - latent: `[T, q]`, as the input of a linear map
   ///   - positions: of the T tokens
   ///   - visible: how many entries each of them sees, given how many there are
   ///   - state: gets the new keys
+  ///   - hooks: where it rounds, and who listens; of this indexer
   /// - Throws: `InputError` if a shape does not fit or a visible score is NaN.
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, latent: Tensor<Scalar>, positions: [Int], state: inout AttentionState<Scalar>,
-    visible: (_ position: Int, _ finished: Int) -> Int
+    hooks: Hooks = .none, visible: (_ position: Int, _ finished: Int) -> Int
   ) throws(InputError) -> Indexing<Scalar> {
-    let heads = weightsProjection.shape[0]
-    let newKeys = try state.compressKeys(hidden, with: compressor) { (key) throws(InputError) in
-      try steps.transformed(key, isKey: true)
+    let newKeys = try state.compressKeys(
+      hidden, with: compressor, hooks: hooks.within("compressor")
+    ) { (keys) throws(InputError) in
+      try hooks.pass(.indexKeys, hooks.pass(.indexKeysTransformed, steps.transformed(keys, isKey: true)))
     }.entries
-    let rotated = try rotarySteps.rotated(
-      steps.queries(latent, projection: queryProjection, heads: heads), positions: positions, configuration: rotary,
-      inverse: false)
-    let queries = try steps.transformed(rotated, isKey: false)
-    let weights = try steps.weights(hidden, projection: weightsProjection, indexWidth: compressor.norm.count)
+    let queries = try queries(latent, positions, hooks)
+    let projected = try hooks.pass(.indexWeightsProjected, linear(hidden, weightsProjection))
+    let weights = try hooks.pass(.indexWeights, steps.weights(projected, indexWidth: compressor.norm.count))
 
     guard let keys = state.indexCompressor?.entries else { throw InputError("indexer", "the state has no keys") }
     let allKeys = try keys.rows(0..<keys.end)
@@ -76,11 +77,35 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
       guard visible <= keys.end else {
         throw InputError("indexer", "token \(token) should see \(visible) entries, but there are \(keys.end)")
       }
-      let row = try steps.scores(query: queries.slice(token), keys: allKeys, weights: weights.slice(token))
+      let row = try steps.scores(
+        query: queries.slice(token), keys: allKeys, weights: weights.slice(token), hooks: hooks)
       scores.append(row.elements[..<visible] + Array(repeating: -.infinity, count: keys.end - visible))
     }
     let (selection, margin) = try steps.select(scores, visible: visibleCounts, topK: topK)
+    if hooks.isRecording { try record(scores, selection, hooks) }
     return Indexing(
       queries: queries, newKeys: newKeys, weights: weights, scores: scores, selection: selection, margin: margin)
+  }
+
+  /// Eq. (14), rotated, transformed, and in the numerics of the index path.
+  private func queries(
+    _ latent: Tensor<Scalar>, _ positions: [Int], _ hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    let heads = try hooks.pass(
+      .indexQueryHeads, steps.queries(latent, projection: queryProjection, heads: weightsProjection.shape[0]))
+    let rotated = try hooks.pass(
+      .indexQueriesRotated,
+      rotarySteps.rotated(heads, positions: positions, configuration: rotary, inverse: false))
+    return try hooks.pass(
+      .indexQueries, hooks.pass(.indexQueriesTransformed, steps.transformed(rotated, isKey: false)))
+  }
+
+  /// Scores `[T, S]` and selection `[T, K]`, −1 where fewer entries are visible.
+  private func record(_ scores: [[Scalar]], _ selection: [[Int]], _ hooks: Hooks) throws(InputError) {
+    let (tokens, entries) = (scores.count, scores.first?.count ?? 0)
+    hooks.record(.indexScores, try Tensor(shape: [tokens, entries], elements: scores.flatMap { $0 }))
+    let slots = selection.map(\.count).max() ?? 0
+    let padded = selection.flatMap { $0 + Array(repeating: -1, count: slots - $0.count) }
+    hooks.record(.selection, integers: try Tensor(shape: [tokens, slots], elements: padded))
   }
 }

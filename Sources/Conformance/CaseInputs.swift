@@ -30,6 +30,16 @@ final class CaseInputs<Scalar: RealScalar> {
     goldenCase.inputs[name] == nil ? nil : try input(name)
   }
 
+  /// Integers that only some cases of an operation have.
+  func integerInputIfPresent(_ name: String) throws -> Tensor<Int>? {
+    goldenCase.inputs[name] == nil ? nil : try integerInput(name)
+  }
+
+  /// A choice that only some cases of an operation have.
+  func choiceIfPresent(_ name: String) throws -> String? {
+    goldenCase.parameters[name] == nil ? nil : try choice(name)
+  }
+
   /// An input as it was stored.
   func storedInput(_ name: String) throws -> StoredTensor { try stored(name, goldenCase.inputs, "inputs") }
 

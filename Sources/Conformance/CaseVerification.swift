@@ -1,3 +1,4 @@
+import DeepSeekV4
 import GoldenTensors
 import KnownBugs
 import Tensors
@@ -57,18 +58,14 @@ extension CaseResult {
       if let expectedError = entry.expectedError {
         problems.append("it was accepted; expected an error that begins with: \(expectedError)")
       } else {
-        let missing = Set(goldenCase.expected.keys).subtracting(production.tensors.keys)
-        let extra = Set(production.tensors.keys).subtracting(goldenCase.expected.keys)
+        let judged = goldenCase.judged
+        let missing = Set(judged.keys).subtracting(production.tensors.keys)
+        let extra = Set(production.tensors.keys).subtracting(judged.keys)
         problems += missing.sorted().map { "the expected tensor \($0) was not produced" }
         problems += extra.sorted().map { "the tensor \($0) was produced, but nothing is known about it" }
-        for name in GoldenOperation.inOrderOfComputation(goldenCase.expected.keys) {
-          guard let expected = goldenCase.expected[name], let got = production.tensors[name],
-            let listed = entry.tensors[name]
-          else { continue }
-          let tolerance = listed.tolerance.map { (judgedAs ?? path) == .float ? $0.float : $0.double }
-          comparisons.append(
-            TensorComparison.compare(
-              name, got: got, expected: expected, judge: listed.judge, tolerance: tolerance))
+        for name in GoldenOperation.inOrderOfComputation(judged.keys) {
+          guard let got = production.tensors[name] else { continue }
+          comparisons.append(try goldenCase.comparison(name, got, as: judgedAs ?? path))
         }
       }
     } catch let error as InputError {

@@ -1,9 +1,11 @@
 import CompressedSparseAttention
 import CoreAttention
+import DeepSeekV4
 import GoldenTensors
 import HeavilyCompressedAttention
 import KnownBugs
 import RotaryEmbedding
+import Taps
 import Tensors
 import TokenCompression
 
@@ -14,8 +16,21 @@ extension GoldenOperation {
     let hidden = try inputs.input("hidden")
     let layer = try attentionLayer(inputs, hidden, steps)
     var state = AttentionState<Scalar>(layer.layout)
-    let outputs = try feed(hidden, inputs, to: layer, &state, steps)
+    let numerics = try numerics(inputs, steps)
+    let collector = TapCollector()
+    let hooks = Hooks(numerics: numerics, recorder: numerics.mode == .exact ? nil : collector)
+    let outputs = try feed(hidden, inputs, to: layer, &state, steps, hooks: hooks)
     var tensors = try layerTensors(outputs, entriesName: "compressed_entries")
+    if numerics.mode != .exact {
+      tensors.merge(
+        try unroundedTensors(
+          collector,
+          [
+            "window_entries": "window_entries", "compressed_entries": "compressed_entries",
+            "index_queries": "indexer.queries", "index_keys": "indexer.keys",
+          ])
+      ) { $1 }
+    }
     tensors["query_latent"] = ProducedTensor(try joined(outputs.map(\.queryLatent)))
     let indexing = outputs.compactMap(\.indexing)
     if let entries = indexing.last?.scores.last?.count {
@@ -39,6 +54,28 @@ extension GoldenOperation {
     return Production(tensors: tensors)
   }
 
+  /// How a case rounds: nowhere, unless it says otherwise.
+  func numerics<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Numerics {
+    let name = try inputs.choiceIfPresent("numerics") ?? NumericsMode.exact.rawValue
+    guard let mode = NumericsMode(rawValue: name) else {
+      let modes = NumericsMode.allCases.map(\.rawValue).joined(separator: ", ")
+      throw InputError(rawValue, "numerics must be one of \(modes), got \(name)")
+    }
+    return Numerics(mode, steps: steps.quantization)
+  }
+
+  /// The tensors that numerics round, before and after, as far as a layer has them.
+  ///
+  /// - Parameter names: of the golden format, and of the taps
+  func unroundedTensors(_ collector: TapCollector, _ names: [String: String]) throws -> [String: ProducedTensor] {
+    var tensors: [String: ProducedTensor] = [:]
+    for (name, tap) in names {
+      tensors[name] = try collector.joined(tap)
+      tensors["\(name).unrounded"] = try collector.joined("\(tap).unrounded")
+    }
+    return tensors
+  }
+
   private func layerTensors<Scalar: RealScalar>(
     _ outputs: [AttentionOutput<Scalar>], entriesName: String
   ) throws -> [String: ProducedTensor] {
@@ -53,47 +90,51 @@ extension GoldenOperation {
     return tensors
   }
 
-  private func joined<Scalar: RealScalar>(_ parts: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+  func joined<Element>(_ parts: [Tensor<Element>]) throws -> Tensor<Element> {
     try parts.dropFirst().reduce(parts[0]) { try $0.appending($1) }
   }
 
-  /// Feeds the tokens in the pieces that `chunks` says. A negative piece feeds so many tokens of `drafts` in one call and
-  /// takes them back again.
+  /// Feeds the tokens of `hidden` to a layer, in pieces.
   private func feed<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, _ inputs: CaseInputs<Scalar>, to layer: any AttentionLayer<Scalar>,
-    _ state: inout AttentionState<Scalar>, _ steps: StepSet
+    _ state: inout AttentionState<Scalar>, _ steps: StepSet, hooks: Hooks = .none
   ) throws -> [AttentionOutput<Scalar>] {
-    let chunks = try inputs.integerInput("chunks").elements
     let drafts = try inputs.inputIfPresent("drafts")
-    let tokens = chunks.filter { $0 > 0 }.reduce(0, +)
-    guard !chunks.contains(0) else { throw InputError("attention", "a chunk needs at least one token") }
-    guard tokens == hidden.shape[0] else {
-      throw InputError("attention", "chunks sum to \(tokens), but there are \(hidden.shape[0]) tokens")
-    }
     var outputs: [AttentionOutput<Scalar>] = []
-    var (fed, drafted) = (0, 0)
-    for chunk in chunks {
-      if chunk > 0 {
-        outputs.append(try layer(rows(fed..<fed + chunk, of: hidden), state: &state))
-        fed += chunk
-      } else {
-        guard let drafts, drafted - chunk <= drafts.shape[0] else {
-          throw InputError("attention", "chunks take more drafts than there are")
-        }
-        let position = state.position
-        _ = try layer(rows(drafted..<drafted - chunk, of: drafts), state: &state)
-        try steps.state.rollBack(&state, to: position)
-        drafted -= chunk
-      }
+    try feedPieces(inputs, tokens: hidden.shape[0], drafts: drafts?.shape[0] ?? 0) { range in
+      outputs.append(try layer(hidden.rows(range), state: &state, hooks: hooks))
+    } speculate: { range in
+      guard let drafts else { return }
+      let position = state.position
+      _ = try layer(drafts.rows(range), state: &state, hooks: hooks.silent)
+      try steps.state.rollBack(&state, to: position)
     }
     return outputs
   }
 
-  private func rows<Scalar: RealScalar>(_ range: Range<Int>, of tensor: Tensor<Scalar>) throws -> Tensor<Scalar> {
-    let width = tensor.shape[1]
-    return try Tensor(
-      shape: [range.count, width], elements: Array(tensor.elements[range.lowerBound * width..<range.upperBound * width])
-    )
+  /// Goes through the pieces that `chunks` says. A negative one stands for so many drafts, which are fed in one call and
+  /// taken back again.
+  func feedPieces<Scalar: RealScalar>(
+    _ inputs: CaseInputs<Scalar>, tokens: Int, drafts: Int, feed: (Range<Int>) throws -> Void,
+    speculate: (Range<Int>) throws -> Void
+  ) throws {
+    let chunks = try inputs.integerInput("chunks").elements
+    let sum = chunks.filter { $0 > 0 }.reduce(0, +)
+    guard !chunks.contains(0) else { throw InputError(rawValue, "a chunk needs at least one token") }
+    guard sum == tokens else {
+      throw InputError(rawValue, "chunks sum to \(sum), but there are \(tokens) tokens")
+    }
+    var (fed, drafted) = (0, 0)
+    for chunk in chunks {
+      if chunk > 0 {
+        try feed(fed..<fed + chunk)
+        fed += chunk
+      } else {
+        guard drafted - chunk <= drafts else { throw InputError(rawValue, "chunks take more drafts than there are") }
+        try speculate(drafted..<drafted - chunk)
+        drafted -= chunk
+      }
+    }
   }
 
   private func attentionLayer<Scalar: RealScalar>(

@@ -1,8 +1,10 @@
 import CompressedSparseAttention
 import CoreAttention
+import DeepSeekV4
 import GoldenTensors
 import KnownBugs
 import RotaryEmbedding
+import Taps
 import Tensors
 import TokenCompression
 
@@ -56,8 +58,11 @@ extension GoldenOperation {
     let indexWidth = indexer.compressor.norm.count
     var state = AttentionState<Scalar>(
       AttentionLayout(headWidth: indexWidth, window: 1, ratio: indexer.compressor.ratio, indexWidth: indexWidth))
+    let numerics = try numerics(inputs, steps)
+    let collector = TapCollector()
     let indexing = try indexer(
-      hidden, latent: latent, positions: Array(0..<hidden.shape[0]), state: &state
+      hidden, latent: latent, positions: Array(0..<hidden.shape[0]), state: &state,
+      hooks: Hooks(numerics: numerics, recorder: numerics.mode == .exact ? nil : collector)
     ) { position, finished in
       steps.attention.visibleBlocks(
         at: position, ratio: indexer.compressor.ratio, finished: finished, chunkLength: hidden.shape[0])
@@ -67,6 +72,9 @@ extension GoldenOperation {
     tensors["index_queries"] = ProducedTensor(indexing.queries)
     tensors["index_keys"] = ProducedTensor(indexing.newKeys)
     tensors["index_weights"] = ProducedTensor(indexing.weights)
+    if numerics.mode != .exact {
+      tensors.merge(try unroundedTensors(collector, ["index_queries": "queries", "index_keys": "keys"])) { $1 }
+    }
     return Production(tensors: tensors)
   }
 
@@ -96,7 +104,7 @@ extension GoldenOperation {
       rows.append(
         try steps.attention.attend(
           queries.slice(token), entries: recent.rows(visible).appending(compressed.rows(chosen)), sinks: sinks,
-          rotary: rotary, window: window, visibleWindow: visible.count))
+          rotary: rotary, window: window, visibleWindow: visible.count, hooks: .none))
     }
     return Production(tensors: ["attended": ProducedTensor(try Tensor.stacked(rows))])
   }

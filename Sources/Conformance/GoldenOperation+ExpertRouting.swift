@@ -1,3 +1,4 @@
+import DeepSeekV4
 import ExpertRouting
 import GoldenTensors
 import KnownBugs

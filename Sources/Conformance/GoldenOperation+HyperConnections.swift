@@ -1,3 +1,4 @@
+import DeepSeekV4
 import GoldenTensors
 import HyperConnections
 import KnownBugs

@@ -1,3 +1,4 @@
+import DeepSeekV4
 import ExpertRouting
 import GoldenTensors
 import HyperConnections
@@ -32,6 +33,8 @@ enum GoldenOperation: String, CaseIterable, Sendable {
   case coreAttention = "core-attention"
   case attention
   case attentionFromState = "attention-from-state"
+  case round, decode, quantize, dequantize
+  case model, mtp
 
   /// Runs the operation on a case.
   ///
@@ -71,6 +74,12 @@ enum GoldenOperation: String, CaseIterable, Sendable {
     case .coreAttention: try coreAttention(inputs, steps)
     case .attention: try attention(inputs, steps)
     case .attentionFromState: try attentionFromState(inputs, steps)
+    case .round: try round(inputs, steps)
+    case .decode: try decode(inputs, steps)
+    case .quantize: try quantize(inputs, steps)
+    case .dequantize: try dequantize(inputs, steps)
+    case .model: try model(inputs, steps)
+    case .mtp: try mtp(inputs, steps)
     }
   }
 }
@@ -80,14 +89,32 @@ extension GoldenOperation {
   private static let orderOfComputation = [
     "mixes", "pre", "post", "combination_logits", "combination", "gates", "layer_input", "streams_out", "collapsed",
     "logits", "scores", "selection_scores", "indices", "margin", "weights", "gate", "up", "activation", "routed",
-    "shared", "frequencies", "rotated", "query_latent", "queries", "window_entries", "pooled", "normalized", "entries",
+    "shared", "scales", "codes", "values", "rounded", "frequencies", "rotated", "query_latent", "queries",
+    "window_entries", "pooled", "normalized", "entries",
     "compressed_entries", "new_compressed_entries", "index_queries", "index_keys", "index_weights", "index_scores",
-    "selection", "attended", "output",
+    "projected", "selection", "attended", "output", "streams", "hidden",
   ]
 
   /// Names in the order of computation, so that the first tensor that differs is the one to look at.
+  ///
+  /// In a whole model layers come first, by number, then what is after them; `<name>.unrounded` stands before its name.
   static func inOrderOfComputation(_ names: some Sequence<String>) -> [String] {
-    func place(_ name: String) -> Int { orderOfComputation.firstIndex(of: name) ?? orderOfComputation.count }
-    return names.sorted { (place($0), $0) < (place($1), $1) }
+    func place(_ name: String) -> [Int] {
+      var parts = name.split(separator: ".").map(String.init)
+      let unrounded = parts.last == "unrounded"
+      if unrounded { parts.removeLast() }
+      let layer = parts.first == "layers" ? Int(parts[1]) ?? 0 : Int.max
+      let last = parts.last ?? ""
+      // The logits of a model come last, those of a router or a site first.
+      let local =
+        layer == .max && last == "logits" && names.contains { $0.hasSuffix("hidden") } ? .max : localPlace(last)
+      return [layer, parts.contains("ffn") ? 1 : parts.contains("attn") ? 0 : 2, local, unrounded ? 0 : 1]
+    }
+    return names.map { (place($0), $0) }.sorted { $0.0 == $1.0 ? $0.1 < $1.1 : $0.0.lexicographicallyPrecedes($1.0) }
+      .map(\.1)
+  }
+
+  private static func localPlace(_ name: String) -> Int {
+    orderOfComputation.firstIndex(of: name) ?? orderOfComputation.count
   }
 }

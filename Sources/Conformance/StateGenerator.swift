@@ -20,10 +20,7 @@ struct StateGenerator {
 
   private func value(_ part: Part, _ row: Int, _ column: Int) -> Float {
     let place = UInt64(row) &* 65_537 &+ UInt64(column)
-    var z = seed &* 1_000_003 &+ part.rawValue &* (257 << 32) &+ place &+ 0x9E37_79B9_7F4A_7C15
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return Float((z ^ (z >> 31)) >> 40) / 8_388_608 - 1
+    return unitValue(splitmix64(seed &* 1_000_003 &+ part.rawValue &* (257 << 32) &+ place))
   }
 
   @specialized(where Scalar == Float)

@@ -30,9 +30,12 @@ public struct TensorComparison: Codable, Equatable, Sendable {
 extension TensorComparison {
   /// Compares in the order of `golden/FORMAT.md`: type and shape, then NaN and infinity positions, then the error.
   ///
-  /// - Parameter tolerance: of the path; nil for an exact tensor
+  /// - Parameters:
+  ///   - tolerance: of the path; nil for an exact tensor
+  ///   - rounding: what a rounded tensor was before, for the judge `rounded`
   static func compare(
-    _ name: String, got: ProducedTensor, expected: StoredTensor, judge: Judge, tolerance: Double?
+    _ name: String, got: ProducedTensor, expected: StoredTensor, judge: Judge, tolerance: Double?,
+    rounding: RoundingEvidence? = nil
   ) -> TensorComparison {
     let gotValues: Tensor<Double>
     switch (got, expected) {
@@ -58,10 +61,13 @@ extension TensorComparison {
         tensor: name, error: nil, tolerance: tolerance, multiple: .init(.nan), mismatch: mismatch(first, problem))
     }
 
-    let errors = pairs.map { got, expected in error(got, expected, judge) }
+    let errors = pairs.indices.map { offset in
+      let (got, expected) = pairs[offset]
+      return rounding?.error(got, expected, offset) ?? error(got, expected, judge)
+    }
     let worst = errors.indices.max { errors[$0] < errors[$1] }
     let largest = worst.map { errors[$0] } ?? 0
-    let allowed = tolerance ?? 0
+    let allowed = rounding?.tolerance ?? tolerance ?? 0
     let multiple = largest == 0 ? 0 : allowed > 0 ? largest / allowed : .infinity
     let count = errors.count { $0 > allowed }
     return TensorComparison(
@@ -73,6 +79,7 @@ extension TensorComparison {
 
   /// The error of one element; both values are finite, or the same infinity, or NaN.
   private static func error(_ got: Double, _ expected: Double, _ judge: Judge) -> Double {
+    if judge == .exact, got == expected, got.sign != expected.sign { return .leastNonzeroMagnitude }
     guard expected.isFinite, got != expected else { return 0 }
     return abs(got - expected) / (judge == .relative ? abs(expected) : 1)
   }
@@ -88,4 +95,53 @@ extension TensorComparison {
 private func isSameClass(_ a: Double, _ b: Double) -> Bool {
   if a.isFinite && b.isFinite { return true }
   return a == b || (a.isNaN && b.isNaN)
+}
+
+/// What is known of a rounded tensor before its rounding (`golden/FORMAT.md`, "Judge rounded").
+struct RoundingEvidence {
+  /// The expected values before rounding.
+  let unrounded: [Double]
+  /// The distance of each to the nearest boundary between two codes; infinite where nothing is rounded.
+  let margin: [Double]
+  /// Of the values before rounding.
+  let tolerance: Double
+
+  /// The error of one element: 0 if it is the expected code, or the neighbouring one across a boundary that is too near
+  /// to tell; infinite for any other code. Elements that are not rounded err as they are.
+  func error(_ got: Double, _ expected: Double, _ offset: Int) -> Double {
+    guard margin[offset].isFinite else { return abs(got - expected) }
+    guard got != expected else { return 0 }
+    let reach = abs(expected - unrounded[offset]) + 2 * margin[offset] + tolerance
+    return margin[offset] <= tolerance && abs(got - unrounded[offset]) <= reach ? 0 : .infinity
+  }
+}
+
+extension GoldenCase {
+  /// The expected tensors that an engine is asked for.
+  var judged: [String: StoredTensor] { expected.filter { entry.tensors[$0.key]?.judge != .notJudged } }
+
+  /// Compares one tensor with what this case expects.
+  ///
+  /// - Parameter path: whose tolerance applies
+  /// - Throws: `GoldenError` if the case says nothing of the tensor, or lacks what its judge needs.
+  func comparison(_ name: String, _ got: ProducedTensor, as path: VerificationPath) throws -> TensorComparison {
+    guard let stored = judged[name], let listed = entry.tensors[name] else {
+      throw GoldenError(entry.file, "expects no tensor \(name), only \(judged.keys.sorted())")
+    }
+    func tolerance(_ listed: GoldenManifest.TensorEntry) -> Double? {
+      listed.tolerance.map { path == .float ? $0.float : $0.double }
+    }
+    var rounding: RoundingEvidence?
+    if listed.judge == .rounded {
+      guard let unrounded = expected["\(name).unrounded"], let margin = expected["\(name).margin"],
+        let allowed = entry.tensors["\(name).unrounded"].flatMap(tolerance),
+        unrounded.doubles.shape == stored.doubles.shape,
+        margin.doubles.shape == stored.doubles.shape
+      else { throw GoldenError(entry.file, "the tensor \(name) has no values before its rounding, or no margins") }
+      rounding = RoundingEvidence(
+        unrounded: unrounded.doubles.elements, margin: margin.doubles.elements, tolerance: allowed)
+    }
+    return .compare(
+      name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance(listed), rounding: rounding)
+  }
 }

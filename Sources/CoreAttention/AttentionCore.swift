@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 import TokenCompression
 
@@ -141,6 +142,20 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
     }
   }
 
+  /// Takes tokens into the compressed entries, in the numerics of the cache.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`, not quantized: the projections of a compressor are BF16
+  ///   - hooks: of this layer
+  /// - Throws: `InputError` if this layer has no compression or the shape does not fit.
+  public func compress(
+    _ hidden: Tensor<Scalar>, with compressor: Compressor<Scalar>, state: inout AttentionState<Scalar>, _ hooks: Hooks
+  ) throws(InputError) -> CompressionOutput<Scalar> {
+    try state.compress(hidden, with: compressor, hooks: hooks.within("compressor")) { (entries) throws(InputError) in
+      try hooks.pass(.compressedEntries, entries, rotaryDims: compressor.rotary.ropeDims)
+    }
+  }
+
   /// How many compressed entries a token sees.
   ///
   /// - Parameter chunkLength: the tokens of the present call
@@ -154,17 +169,18 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
   /// - Parameters:
   ///   - hidden: `[T, d]`
   ///   - state: of this layer; it moves on by T tokens, or stays as it was if something throws
+  ///   - hooks: where it rounds, and who listens; of this layer
   ///   - choose: takes the tokens into the compressed entries and says which of them each token attends to
   /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the maximum, and
   ///   what `choose` throws.
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>,
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks,
     choose: (AttentionBeginning<Scalar>, inout AttentionState<Scalar>) throws(InputError) -> AttentionChoice<Scalar>
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    let beginning = try begin(hidden, state: &state)
+    let beginning = try begin(hidden, state: &state, hooks)
     do {
       let choice = try choose(beginning, &state)
-      return try finish(beginning, state: &state, choice: choice)
+      return try finish(beginning, state: &state, choice: choice, hooks)
     } catch {
       try state.rollBack(to: beginning.positions[0])  // nothing of these tokens may stay
       throw error
@@ -173,7 +189,7 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
 
   /// The first part: checks the call, makes the queries, and puts the window entries into the state.
   private func begin(
-    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, _ hooks: Hooks
   ) throws(InputError) -> AttentionBeginning<Scalar> {
     try hidden.requireAxes(["T", "d"], "hidden", in: "attention")
     let tokens = hidden.shape[0]
@@ -188,25 +204,58 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
         "position \(start + tokens - 1) is beyond the maximum of \(configuration.maximumPositions) positions")
     }
     let positions = Array(start..<start + tokens)
-    let epsilon = configuration.normEpsilon
-    let latent = try steps.queryLatent(hidden, down: weights.queryDown, norm: weights.queryNorm, epsilon: epsilon)
-    let heads = try steps.queryHeads(latent, up: weights.queryUp, heads: configuration.heads)
-    let queries = try rotarySteps.rotated(
-      steps.normalizedHeads(heads, epsilon: epsilon), positions: positions, configuration: tokenRotary, inverse: false)
-
-    let entries = try steps.windowEntry(
-      hidden, projection: weights.keyValueProjection, norm: weights.keyValueNorm, epsilon: epsilon)
-    let windowEntries = try rotarySteps.rotated(
-      entries.reshaped([tokens, 1, layout.headWidth]), positions: positions, configuration: tokenRotary, inverse: false
-    ).reshaped([tokens, layout.headWidth])
+    let linearInput = try hooks.linearInput(.hiddenQuantized, hidden)
+    let (latent, linearLatent) = try queryLatent(linearInput, hooks)
+    let queries = try queries(linearLatent, positions, hooks)
+    let windowEntries = try windowEntries(linearInput, positions, hooks)
     try state.window.append(windowEntries)
     return AttentionBeginning(
-      positions: positions, queryLatent: latent, queries: queries, windowEntries: windowEntries)
+      positions: positions, queryLatent: latent, linearQueryLatent: linearLatent, queries: queries,
+      windowEntries: windowEntries)
+  }
+
+  /// Eqs. (13) and (24): the latent, and the latent as the input of the linear maps that follow.
+  private func queryLatent(
+    _ hidden: Tensor<Scalar>, _ hooks: Hooks
+  ) throws(InputError) -> (Tensor<Scalar>, Tensor<Scalar>) {
+    let projected = try hooks.pass(.queryLatentProjected, linear(hidden, weights.queryDown))
+    let latent = try hooks.pass(
+      .queryLatent,
+      steps.normalizedLatent(projected, norm: weights.queryNorm, epsilon: configuration.normEpsilon))
+    return (latent, try hooks.linearInput(.queryLatentQuantized, latent))
+  }
+
+  /// Eqs. (18) and (25), normalised and rotated.
+  private func queries(
+    _ latent: Tensor<Scalar>, _ positions: [Int], _ hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    let heads = try hooks.pass(
+      .queryHeads, steps.queryHeads(latent, up: weights.queryUp, heads: configuration.heads))
+    let normalized = try steps.normalizedHeads(heads, epsilon: configuration.normEpsilon, hooks: hooks)
+    return try hooks.pass(
+      .queries,
+      rotarySteps.rotated(normalized, positions: positions, configuration: tokenRotary, inverse: false))
+  }
+
+  /// The uncompressed entries of the tokens, normalised, rotated, and in the numerics of the cache.
+  private func windowEntries(
+    _ hidden: Tensor<Scalar>, _ positions: [Int], _ hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    let shape = [positions.count, layout.headWidth]
+    let projected = try hooks.pass(.windowProjected, linear(hidden, weights.keyValueProjection))
+    let normalized = try hooks.pass(
+      .windowNormalized,
+      steps.normalizedEntry(projected, norm: weights.keyValueNorm, epsilon: configuration.normEpsilon))
+    let rotated = try rotarySteps.rotated(
+      normalized.reshaped([shape[0], 1, shape[1]]), positions: positions, configuration: tokenRotary, inverse: false)
+    return try hooks.pass(
+      .windowEntries, hooks.pass(.windowRotated, rotated.reshaped(shape)), rotaryDims: tokenRotary.ropeDims)
   }
 
   /// The last part: each token attends to its window and to the compressed entries chosen for it.
   private func finish(
-    _ beginning: AttentionBeginning<Scalar>, state: inout AttentionState<Scalar>, choice: AttentionChoice<Scalar>
+    _ beginning: AttentionBeginning<Scalar>, state: inout AttentionState<Scalar>, choice: AttentionChoice<Scalar>,
+    _ hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {
     var rows: [Tensor<Scalar>] = []
     for (token, position) in beginning.positions.enumerated() {
@@ -218,12 +267,15 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
       rows.append(
         try steps.attend(
           beginning.queries.slice(token), entries: entries, sinks: weights.sinks, rotary: tokenRotary,
-          window: layout.window, visibleWindow: visible.count))
+          window: layout.window, visibleWindow: visible.count, hooks: hooks))
     }
-    let attended = try steps.derotated(
-      Tensor.stacked(rows), positions: beginning.positions, rotary: tokenRotary, rotarySteps: rotarySteps)
+    let attended = try hooks.pass(
+      .attended,
+      steps.derotated(
+        hooks.pass(.attendedRotated, Tensor.stacked(rows)), positions: beginning.positions, rotary: tokenRotary,
+        rotarySteps: rotarySteps))
     let output = try steps.groupedOutput(
-      attended, groups: configuration.groups, down: weights.outputDown, up: weights.outputUp)
+      attended, groups: configuration.groups, down: weights.outputDown, up: weights.outputUp, hooks: hooks)
     state.forgetWhatIsNoLongerNeeded()
     return AttentionOutput(
       queryLatent: beginning.queryLatent, queries: beginning.queries, windowEntries: beginning.windowEntries,
@@ -236,9 +288,11 @@ public struct AttentionBeginning<Scalar: RealScalar>: Sendable {
   public let positions: [Int]
   /// `[T, q]`
   public let queryLatent: Tensor<Scalar>
+  /// `[T, q]`: the same as the input of a linear map, which `deployed` quantizes.
+  public let linearQueryLatent: Tensor<Scalar>
   /// `[T, h, c]`, rotated
   public let queries: Tensor<Scalar>
-  /// `[T, c]`, rotated
+  /// `[T, c]`, rotated, in the numerics of the cache
   public let windowEntries: Tensor<Scalar>
 }
 

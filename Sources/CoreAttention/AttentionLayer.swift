@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, h heads, c head width, q query latent width, N new compressed entries, S all of them,
@@ -16,11 +17,21 @@ public protocol AttentionLayer<Scalar>: Sendable {
   /// - Parameters:
   ///   - hidden: `[T, d]`, normalised by the block
   ///   - state: of this layer; it moves on by T tokens
+  ///   - hooks: where it rounds, and who listens
   /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the maximum; the
   ///   state is then as it was.
   func callAsFunction(
-    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar>
+}
+
+extension AttentionLayer {
+  /// The layer in exact arithmetic, unheard.
+  public func callAsFunction(
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+  ) throws(InputError) -> AttentionOutput<Scalar> {
+    try self(hidden, state: &state, hooks: .none)
+  }
 }
 
 /// What an attention layer computes, step by step.
@@ -39,7 +50,6 @@ public struct AttentionOutput<Scalar: RealScalar>: Sendable {
   public let attended: Tensor<Scalar>
   /// `[T, d]`
   public let output: Tensor<Scalar>
-
 }
 
 /// What an indexer computes for T tokens, step by step.

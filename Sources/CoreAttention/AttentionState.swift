@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 import TokenCompression
 
@@ -63,35 +64,40 @@ public struct AttentionState<Scalar: RealScalar>: Equatable, Sendable {
 
   /// Takes tokens into the compressed entries.
   ///
-  /// - Parameter hidden: `[T, d]`
-  /// - Throws: `InputError` if this layout has no compression or the shape does not fit.
+  /// - Parameters:
+  ///   - hidden: `[T, d]`
+  ///   - hooks: of the compressor
+  ///   - finishing: what is done to entries before they are remembered: rounding to the numerics of the cache
+  /// - Throws: `InputError` if this layer has no compression or the shape does not fit.
   public mutating func compress(
-    _ hidden: Tensor<Scalar>, with compressor: Compressor<Scalar>
+    _ hidden: Tensor<Scalar>, with compressor: Compressor<Scalar>, hooks: Hooks,
+    finishing: (Tensor<Scalar>) throws(InputError) -> Tensor<Scalar>
   ) throws(InputError) -> CompressionOutput<Scalar> {
-    try Self.advance(&self.compressor, hidden, compressor) { $0 }
+    try Self.advance(&self.compressor, hidden, compressor, hooks, finishing: finishing)
   }
 
   /// Takes tokens into the indexer's keys.
   ///
   /// - Parameters:
   ///   - hidden: `[T, d]`
-  ///   - finishing: what is done to a key before it is remembered: the Hadamard transform
+  ///   - hooks: of the index compressor
+  ///   - finishing: what is done to keys before they are remembered: the Hadamard transform, and rounding
   /// - Throws: `InputError` if this layout has no indexer or the shape does not fit.
   public mutating func compressKeys(
-    _ hidden: Tensor<Scalar>, with compressor: Compressor<Scalar>,
+    _ hidden: Tensor<Scalar>, with compressor: Compressor<Scalar>, hooks: Hooks,
     finishing: (Tensor<Scalar>) throws(InputError) -> Tensor<Scalar>
   ) throws(InputError) -> CompressionOutput<Scalar> {
-    try Self.advance(&indexCompressor, hidden, compressor, finishing: finishing)
+    try Self.advance(&indexCompressor, hidden, compressor, hooks, finishing: finishing)
   }
 
   private static func advance(
-    _ state: inout CompressorState<Scalar>?, _ hidden: Tensor<Scalar>, _ compressor: Compressor<Scalar>,
+    _ state: inout CompressorState<Scalar>?, _ hidden: Tensor<Scalar>, _ compressor: Compressor<Scalar>, _ hooks: Hooks,
     finishing: (Tensor<Scalar>) throws(InputError) -> Tensor<Scalar>
   ) throws(InputError) -> CompressionOutput<Scalar> {
     guard var moved = state else { throw InputError("attention", "the state has no entries of this kind") }
     state = nil  // so that there are never two owners, which would copy all entries at every call
     defer { state = moved }
-    return try compressor(hidden, state: &moved, finishing: finishing)
+    return try compressor(hidden, state: &moved, hooks: hooks, finishing: finishing)
   }
 
   /// Forgets every token from a position on, as if it had never been seen.

@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Axes: h heads, c head width, n entries that a query sees.
@@ -49,6 +50,8 @@ extension AttentionSteps {
 
   /// Core attention of one query, eqs. (19) and (26): entries are keys and values of all heads.
   ///
+  /// The deployed model sums block by block, and rounds in between: `onlineAttention`.
+  ///
   /// - Parameters:
   ///   - query: `[h, c]`
   ///   - entries: `[n, c]`, window first
@@ -56,9 +59,13 @@ extension AttentionSteps {
   /// - Returns: `[h, c]`
   public func attend<Scalar: RealScalar>(
     _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
-    window: Int, visibleWindow: Int
+    window: Int, visibleWindow: Int, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     let scores = try linear(query, entries) * scale(headWidth: query.shape[1], rotary: rotary)
+    if hooks.numerics.rounds(.activation) {
+      let slots = Array(0..<visibleWindow) + (window..<window + entries.shape[0] - visibleWindow)
+      return try onlineAttention(scores, slots: slots, entries: entries, sinks: sinks, hooks: hooks)
+    }
     let probabilities = try probabilities(scores, sinks: sinks, window: window, visibleWindow: visibleWindow)
     return try matrixProduct(probabilities, entries)
   }

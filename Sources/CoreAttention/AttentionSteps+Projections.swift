@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, h heads, c head width, q query latent width, g output groups, p group rank.
@@ -7,14 +8,12 @@ extension AttentionSteps {
   /// Eqs. (13) and (24), as released: `RMSNorm(h W^DQ)` with weight. Queries and the indexer share it.
   ///
   /// - Parameters:
-  ///   - hidden: `[T, d]`
-  ///   - down: W^DQ, `[q, d]`
+  ///   - projected: h W^DQ, `[T, q]`
   ///   - norm: `[q]`
-  /// - Returns: `[T, q]`
-  public func queryLatent<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, down: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  public func normalizedLatent<Scalar: RealScalar>(
+    _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
-    try rmsNorm(linear(hidden, down), weight: norm, epsilon: epsilon)
+    try rmsNorm(projected, weight: norm, epsilon: epsilon)
   }
 
   /// Eqs. (18) and (25): `q = c^Q W^UQ`, split in heads.
@@ -31,24 +30,28 @@ extension AttentionSteps {
 
   /// The norm that every query head gets before its rotation: RMSNorm over c, **without** weight.
   ///
+  /// The deployed model runs it wholly in BF16: squares, mean, mean + ε, reciprocal root and product are rounded each.
+  ///
   /// - Parameter queries: `[T, h, c]`
   public func normalizedHeads<Scalar: RealScalar>(
-    _ queries: Tensor<Scalar>, epsilon: Scalar
+    _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
-    try rmsNorm(queries, weight: nil, epsilon: epsilon)
+    let width = Scalar(queries.shape.last ?? 1)
+    let squares = try hooks.activation(queries * queries)
+    let means = try hooks.activation(squares.sum(over: .rows).map { $0 / width })
+    let reciprocals = try hooks.activation(hooks.activation(means + epsilon).map { 1 / $0.squareRoot() })
+    return try hooks.pass(.queryHeadsNormalized, queries * reciprocals)
   }
 
   /// The uncompressed entry of a token, before its rotation: `RMSNorm(h W^KV)` with weight. Key and value of every head.
   ///
   /// - Parameters:
-  ///   - hidden: `[T, d]`
-  ///   - projection: `[c, d]`
+  ///   - projected: h W^KV, `[T, c]`
   ///   - norm: `[c]`
-  /// - Returns: `[T, c]`
-  public func windowEntry<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  public func normalizedEntry<Scalar: RealScalar>(
+    _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
-    try rmsNorm(linear(hidden, projection), weight: norm, epsilon: epsilon)
+    try rmsNorm(projected, weight: norm, epsilon: epsilon)
   }
 
   /// The rotary embedding of queries, window entries and the inverse on the output: the layer's own.
@@ -68,7 +71,7 @@ extension AttentionSteps {
   }
 
   /// The grouped output projection: g contiguous groups of h·c/g values, each to p values by its own matrix; then all
-  /// g·p values to d.
+  /// g·p values to d. The first matrices take their input unquantized in the deployed model, the second one in FP8.
   ///
   /// - Parameters:
   ///   - attended: `[T, h, c]`
@@ -76,7 +79,7 @@ extension AttentionSteps {
   ///   - up: `[d, g·p]`
   /// - Returns: `[T, d]`
   public func groupedOutput<Scalar: RealScalar>(
-    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>
+    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     let tokens = attended.shape[0]
     let groupWidth = attended.shape[1] * attended.shape[2] / groups
@@ -89,7 +92,7 @@ extension AttentionSteps {
       latents.append(try linear(part, matrices.slice(group)).transposed())
     }
     // Groups below each other, then turned: [T, g·p].
-    let joined = try Tensor.concatenated(latents, width: tokens).transposed()
-    return try linear(joined, up)
+    let joined = try hooks.pass(.groupLatents, Tensor.concatenated(latents, width: tokens).transposed())
+    return try hooks.pass(.attentionOutput, linear(hooks.linearInput(.groupLatentsQuantized, joined), up))
   }
 }

@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, h heads, c head width, q query latent width, n entries that a query sees,
@@ -8,9 +9,9 @@ import Tensors
 ///
 /// | step | equation |
 /// | --- | --- |
-/// | `queryLatent` | (13), (24) |
+/// | `normalizedLatent` | (13), (24) |
 /// | `queryHeads`, `normalizedHeads` | (18), (25); 2.3.3-head-norm |
-/// | `windowEntry` | 2.3.3-window |
+/// | `normalizedEntry` | 2.3.3-window |
 /// | `rotaryForTokens`, `rotaryForEntries` | which rotary embedding a layer uses |
 /// | `visibleWindow`, `visibleBlocks` | 2.3.3-window, 2.3.1-visibility |
 /// | `scale`, `probabilities` | (27) |
@@ -20,8 +21,8 @@ import Tensors
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol AttentionSteps: Sendable {
-  func queryLatent<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, down: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  func normalizedLatent<Scalar: RealScalar>(
+    _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar>
 
   func queryHeads<Scalar: RealScalar>(
@@ -29,11 +30,11 @@ public protocol AttentionSteps: Sendable {
   ) throws(InputError) -> Tensor<Scalar>
 
   func normalizedHeads<Scalar: RealScalar>(
-    _ queries: Tensor<Scalar>, epsilon: Scalar
+    _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar>
 
-  func windowEntry<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  func normalizedEntry<Scalar: RealScalar>(
+    _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar>
 
   func rotaryForTokens(_ rotary: RotaryConfiguration, ratio: Int) -> RotaryConfiguration
@@ -52,7 +53,7 @@ public protocol AttentionSteps: Sendable {
 
   func attend<Scalar: RealScalar>(
     _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
-    window: Int, visibleWindow: Int
+    window: Int, visibleWindow: Int, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar>
 
   func derotated<Scalar: RealScalar>(
@@ -60,7 +61,7 @@ public protocol AttentionSteps: Sendable {
   ) throws(InputError) -> Tensor<Scalar>
 
   func groupedOutput<Scalar: RealScalar>(
-    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>
+    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar>
 }
 

@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width.
@@ -21,9 +22,9 @@ public struct SlidingWindowLayer<Scalar: RealScalar>: AttentionLayer {
 
   /// Core attention over the window alone.
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    try core(hidden, state: &state) { beginning, _ in
+    try core(hidden, state: &state, hooks: hooks) { beginning, _ in
       AttentionChoice(chosen: Array(repeating: [], count: beginning.positions.count))
     }
   }

@@ -4,6 +4,11 @@ import Tensors
 public protocol StateSteps: Sendable {
   /// Takes speculative tokens back: the state is as if they had never been seen.
   func rollBack<Scalar: RealScalar>(_ state: inout AttentionState<Scalar>, to position: Int) throws(InputError)
+
+  /// The same for the state of a block for multi-token prediction.
+  func rollBackPrediction<Scalar: RealScalar>(
+    _ state: inout AttentionState<Scalar>, to position: Int
+  ) throws(InputError)
 }
 
 /// The correct steps: every default, nothing overridden.
@@ -24,5 +29,14 @@ extension StateSteps {
     _ state: inout AttentionState<Scalar>, to position: Int
   ) throws(InputError) {
     try state.rollBack(to: position)
+  }
+
+  /// The same for the state of a block for multi-token prediction, which is one token behind.
+  ///
+  /// - Throws: `InputError` if `position` lies in the future or too far back.
+  public func rollBackPrediction<Scalar: RealScalar>(
+    _ state: inout AttentionState<Scalar>, to position: Int
+  ) throws(InputError) {
+    try rollBack(&state, to: position)
   }
 }

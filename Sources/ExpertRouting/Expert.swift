@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, f expert width.
@@ -42,19 +43,21 @@ public struct Expert<Scalar: RealScalar>: Sendable {
   }
 
   /// - Parameters:
-  ///   - hidden: `[T, d]`
+  ///   - hidden: `[T, d]`, as the input of a linear map
   ///   - slotWeights: `[T]`: the router's weight of this expert for each token; 1 for the shared expert
+  ///   - hooks: where it rounds; what it computes is recorded by the mixture, for all slots together
   /// - Throws: `InputError` for another shape or for no tokens.
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, slotWeights: Tensor<Scalar>
+    _ hidden: Tensor<Scalar>, slotWeights: Tensor<Scalar>, hooks: Hooks = .none
   ) throws(InputError) -> ExpertOutput<Scalar> {
     try hidden.requireAxes(["T", "d"], "hidden", in: "expert")
     try hidden.requireShape([hidden.shape[0], gateProjection.shape[1]], "hidden", in: "expert")
     try slotWeights.requireShape([hidden.shape[0]], "slot_weights", in: "expert")
-    let gate = try linear(hidden, gateProjection)
-    let up = try linear(hidden, upProjection)
+    let gate = try hooks.activation(linear(hidden, gateProjection))
+    let up = try hooks.activation(linear(hidden, upProjection))
     let product = try steps.gatedProduct(gate: gate, up: up, limit: clampLimit)
-    let (activation, output) = try steps.downProjection(product, slotWeights: slotWeights, down: downProjection)
+    let (activation, output) = try steps.downProjection(
+      product, slotWeights: slotWeights, down: downProjection, hooks: hooks)
     return ExpertOutput(gate: gate, up: up, activation: activation, output: output)
   }
 }

@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, f expert width, k experts per token.
@@ -18,7 +19,7 @@ public protocol ExpertSteps: Sendable {
   ) throws(InputError) -> Tensor<Scalar>
 
   func downProjection<Scalar: RealScalar>(
-    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>
+    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>)
 
   func sumOverSlots<Scalar: RealScalar>(
@@ -77,10 +78,10 @@ extension ExpertSteps {
   ///   - down: W₂, `[d, f]`
   /// - Returns: the input of the projection `[T, f]`, and its output `[T, d]`
   public func downProjection<Scalar: RealScalar>(
-    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>
+    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>) {
-    let activation = try slotWeights.reshaped([slotWeights.count, 1]) * product
-    return (activation, try linear(activation, down))
+    let activation = try hooks.activation(slotWeights.reshaped([slotWeights.count, 1]) * product)
+    return (activation, try hooks.activation(linear(hooks.numerics.rounded(activation, .linearInput), down)))
   }
 
   /// The routed output of one token: the sum over its slots, in slot order. An expert named twice counts twice.

@@ -1,22 +1,7 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, E routed experts, f expert width, k experts per token.
-
-/// The weights of all routed experts of a layer.
-public struct RoutedExpertWeights<Scalar: RealScalar>: Sendable {
-  /// w1, `[E, f, d]`
-  public let gateProjection: Tensor<Scalar>
-  /// w3, `[E, f, d]`
-  public let upProjection: Tensor<Scalar>
-  /// w2, `[E, d, f]`
-  public let downProjection: Tensor<Scalar>
-
-  public init(gateProjection: Tensor<Scalar>, upProjection: Tensor<Scalar>, downProjection: Tensor<Scalar>) {
-    self.gateProjection = gateProjection
-    self.upProjection = upProjection
-    self.downProjection = downProjection
-  }
-}
 
 /// One expert layer (report 2.1): router, routed experts and the shared expert.
 ///
@@ -25,68 +10,101 @@ public struct RoutedExpertWeights<Scalar: RealScalar>: Sendable {
 /// ```
 public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
   public let router: Router<Scalar>
-  public let experts: [Expert<Scalar>]
   public let sharedExpert: Expert<Scalar>
   public let steps: any ExpertSteps
+  /// Gives a routed expert by its number.
+  public let expert: @Sendable (Int) throws -> Expert<Scalar>
 
   /// - Parameters:
   ///   - router: the router of the layer
-  ///   - routed: the routed experts, `[E, …]` each
-  ///   - shared: the shared expert's w1 `[f, d]`, w3 `[f, d]`, w2 `[d, f]`
-  ///   - clampLimit: for routed and shared experts alike; 0 means no clamp
-  /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or the clamp limit is unusable.
+  ///   - shared: the shared expert
+  ///   - steps: of the sum over slots; each expert has its own
+  ///   - expert: gives one of the E routed experts, by its number. It is asked once in a call for each expert that any
+  ///     token needs, and may read it from a file then
   public init(
-    router: Router<Scalar>, routed: RoutedExpertWeights<Scalar>,
-    shared: (gateProjection: Tensor<Scalar>, upProjection: Tensor<Scalar>, downProjection: Tensor<Scalar>),
-    clampLimit: Scalar, steps: any ExpertSteps = .reference
-  ) throws(InputError) {
-    let (count, width) = (router.gate.shape[0], router.gate.shape[1])
-    try requireClampLimit(clampLimit, in: "mixture")
-    try routed.gateProjection.requireAxes(["E", "f", "d"], "gate_projection", in: "mixture")
-    let expertWidth = routed.gateProjection.shape[1]
-    try routed.gateProjection.requireShape([count, expertWidth, width], "gate_projection", in: "mixture")
-    try routed.upProjection.requireShape([count, expertWidth, width], "up_projection", in: "mixture")
-    try routed.downProjection.requireShape([count, width, expertWidth], "down_projection", in: "mixture")
-    var experts: [Expert<Scalar>] = []
-    for index in 0..<count {
-      experts.append(
-        try Expert(
-          width: width, gateProjection: routed.gateProjection.slice(index),
-          upProjection: routed.upProjection.slice(index), downProjection: routed.downProjection.slice(index),
-          clampLimit: clampLimit, steps: steps, prefix: "expert \(index): ", operation: "mixture"))
-    }
-    self.experts = experts
-    self.sharedExpert = try Expert(
-      width: width, gateProjection: shared.gateProjection, upProjection: shared.upProjection,
-      downProjection: shared.downProjection, clampLimit: clampLimit, isShared: true, steps: steps,
-      prefix: "shared_", operation: "mixture")
+    router: Router<Scalar>, shared: Expert<Scalar>, steps: any ExpertSteps = .reference,
+    expert: @escaping @Sendable (Int) throws -> Expert<Scalar>
+  ) {
     self.router = router
+    self.sharedExpert = shared
     self.steps = steps
+    self.expert = expert
   }
 
   /// - Parameters:
   ///   - hidden: `[T, d]`
   ///   - tokenIDs: `[T]`; needed by hash routing alone
-  /// - Throws: `InputError` as the router does.
+  ///   - hooks: where it rounds, and who listens; of the expert layer
+  /// - Throws: `InputError` as the router does, and what reading an expert throws.
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>? = nil
-  ) throws(InputError) -> MixtureOutput<Scalar> {
-    let routing = try router(hidden, tokenIDs: tokenIDs)
-    let (tokens, width, slots) = (hidden.shape[0], hidden.shape[1], routing.indices.shape[1])
+    _ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>? = nil, hooks: Hooks = .none
+  ) throws -> MixtureOutput<Scalar> {
+    let routing = try router(hidden, tokenIDs: tokenIDs, hooks: hooks.within("gate"))
+    let linearInput = try hooks.linearInput(.expertHiddenQuantized, hidden)
+    let slots = try slotOutputs(linearInput, routing, hooks)
+    let (tokens, width) = (hidden.shape[0], hidden.shape[1])
     var rows: [Tensor<Scalar>] = []
     for token in 0..<tokens {
-      let row = try hidden.slice(token).reshaped([1, width])
       let chosen = try routing.indices.slice(token).elements
       var outputs: [Tensor<Scalar>] = []
-      for slot in 0..<slots {
-        let weight = Tensor(repeating: routing.weights[token, slot], shape: [1])
-        outputs.append(try experts[chosen[slot]](row, slotWeights: weight).output)
-      }
+      for slot in chosen.indices { outputs.append(try slots.slice(token).rows(slot..<slot + 1)) }
       rows.append(try steps.sumOverSlots(outputs, experts: chosen))
     }
-    let routed = try Tensor.stacked(rows).reshaped([tokens, width])
-    let shared = try sharedExpert(hidden, slotWeights: Tensor(repeating: 1, shape: [tokens])).output
-    return MixtureOutput(routing: routing, routed: routed, shared: shared, output: try routed + shared)
+    let routed = try hooks.pass(.routed, Tensor.stacked(rows).reshaped([tokens, width]))
+    let sharedOutput = try sharedExpert(
+      linearInput, slotWeights: Tensor(repeating: 1, shape: [tokens]), hooks: hooks.silent)
+    try sharedOutput.record(shape: [tokens, 1], hooks.within("shared_experts"))
+    let output = try hooks.pass(.mixtureOutput, routed + sharedOutput.output)
+    return MixtureOutput(routing: routing, routed: routed, shared: sharedOutput.output, output: output)
+  }
+
+  /// What the expert of each slot of each token gives, `[T, k, d]`, expert by expert.
+  private func slotOutputs(
+    _ hidden: Tensor<Scalar>, _ routing: Routing<Scalar>, _ hooks: Hooks
+  ) throws -> Tensor<Scalar> {
+    let (tokens, slots) = (routing.indices.shape[0], routing.indices.shape[1])
+    var parts: [ExpertOutput<Scalar>?] = Array(repeating: nil, count: tokens * slots)
+    for index in Set(routing.indices.elements).sorted() {
+      let places = routing.indices.elements.indices.filter { routing.indices.elements[$0] == index }
+      var rows: [Tensor<Scalar>] = []
+      for place in places { rows.append(try hidden.slice(place / slots)) }
+      let weights = places.map { routing.weights.elements[$0] }
+      let output = try expert(index)(
+        .stacked(rows), slotWeights: Tensor(shape: [places.count], elements: weights), hooks: hooks.silent)
+      for (row, place) in places.enumerated() { parts[place] = try output.row(row) }
+    }
+    let all = try ExpertOutput(rows: parts.compactMap { $0 })
+    try all.record(shape: [tokens, slots], hooks.within("experts"))
+    return try all.output.reshaped([tokens, slots, hidden.shape[1]])
+  }
+}
+
+extension ExpertOutput {
+  /// One row of each tensor.
+  fileprivate func row(_ row: Int) throws(InputError) -> ExpertOutput {
+    ExpertOutput(
+      gate: try gate.rows(row..<row + 1), up: try up.rows(row..<row + 1),
+      activation: try activation.rows(row..<row + 1), output: try output.rows(row..<row + 1))
+  }
+
+  /// Rows below each other.
+  fileprivate init(rows: [ExpertOutput]) throws(InputError) {
+    func joined(_ part: KeyPath<ExpertOutput, Tensor<Scalar>>) throws(InputError) -> Tensor<Scalar> {
+      try .concatenated(rows.map { $0[keyPath: part] }, width: rows[0][keyPath: part].shape[1])
+    }
+    self.init(
+      gate: try joined(\.gate), up: try joined(\.up), activation: try joined(\.activation), output: try joined(\.output)
+    )
+  }
+
+  /// Tells whoever listens, with the first axis split as in `[T, k]`.
+  fileprivate func record(shape: [Int], _ hooks: Hooks) throws(InputError) {
+    guard hooks.isRecording else { return }
+    for (tap, tensor) in [
+      (Tap.expertGate, gate), (.expertUp, up), (.expertActivation, activation), (.expertOutput, output),
+    ] {
+      hooks.record(tap, try tensor.reshaped(shape + tensor.shape.dropFirst()))
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, E routed experts, k experts per token, V vocabulary.
@@ -81,10 +82,21 @@ public struct Router<Scalar: RealScalar>: Sendable {
   /// - Parameters:
   ///   - hidden: `[T, d]`
   ///   - tokenIDs: `[T]`; needed by hash routing alone
+  ///   - hooks: who listens; a router rounds nowhere
   /// - Throws: `InputError` for another shape, no tokens, missing or unknown token ids, a NaN score.
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>? = nil
+    _ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>? = nil, hooks: Hooks = .none
   ) throws(InputError) -> Routing<Scalar> {
+    let routing = try route(hidden, tokenIDs: tokenIDs)
+    hooks.record(.gateLogits, routing.logits)
+    hooks.record(.affinities, routing.scores)
+    if let selectionScores = routing.selectionScores { hooks.record(.selectionScores, selectionScores) }
+    hooks.record(.expertIndices, integers: routing.indices)
+    hooks.record(.expertWeights, routing.weights)
+    return routing
+  }
+
+  private func route(_ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>?) throws(InputError) -> Routing<Scalar> {
     try hidden.requireAxes(["T", "d"], "hidden", in: operation)
     try hidden.requireShape([hidden.shape[0], gate.shape[1]], "hidden", in: operation)
     let logits = try steps.gateLogits(hidden, gate: gate)

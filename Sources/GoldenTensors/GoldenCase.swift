@@ -33,7 +33,7 @@ struct Evidence {
     }
     agreements = reals.filter { $0.key.hasPrefix("agreement_") }
     spreads = reals.filter { $0.key.hasPrefix("spread_") }
-    guard judge == .exact || (reals["scale"] != nil && !spreads.isEmpty) else {
+    guard !judge.hasTolerance || (reals["scale"] != nil && !spreads.isEmpty) else {
       throw GoldenError(file, "\(what) has no scale or no spread")
     }
     scale = reals["scale"] ?? 0
@@ -48,9 +48,9 @@ struct Evidence {
     if let (name, value) = agreements.first(where: { $0.value > rule.agreementLimit }) {
       throw GoldenError(file, "\(what): \(name) is \(value), above the limit \(rule.agreementLimit)")
     }
-    guard judge != .exact else {
+    guard judge.hasTolerance else {
       guard entry.tolerance == nil else {
-        throw GoldenError(file, "\(what) is exact, but the manifest tolerates errors")
+        throw GoldenError(file, "\(what) is judged as \(judge.rawValue), but the manifest tolerates errors")
       }
       return
     }

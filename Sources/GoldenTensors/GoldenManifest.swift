@@ -129,6 +129,13 @@ public enum Judge: String, Codable, Sendable {
   case absolute
   /// `max |got − expected| / |expected|`
   case relative
-  /// No difference at all.
+  /// No difference at all, the signs of zeros included.
   case exact
+  /// Rounded to a coarse format: equal, or one code off where the value before it is too near to the boundary to tell.
+  case rounded
+  /// Not asked of an engine: the margins by which `rounded` judges.
+  case notJudged = "none"
+
+  /// Whether a tensor so judged has a scale, spreads and a tolerance of its own.
+  public var hasTolerance: Bool { self == .absolute || self == .relative }
 }

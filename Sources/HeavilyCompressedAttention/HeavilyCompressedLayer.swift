@@ -1,4 +1,5 @@
 import CoreAttention
+import Taps
 import Tensors
 import TokenCompression
 
@@ -28,10 +29,10 @@ public struct HeavilyCompressedLayer<Scalar: RealScalar>: AttentionLayer {
 
   /// Eqs. (20) to (26).
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
+    _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    try core(hidden, state: &state) { (beginning, state) throws(InputError) in
-      let compression = try state.compress(hidden, with: compressor)
+    try core(hidden, state: &state, hooks: hooks) { (beginning, state) throws(InputError) in
+      let compression = try core.compress(hidden, with: compressor, state: &state, hooks)
       let chosen = beginning.positions.map { position in
         Array(0..<core.visibleBlocks(at: position, in: state, chunkLength: beginning.positions.count))
       }

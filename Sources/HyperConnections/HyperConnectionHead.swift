@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, n residual streams, d model width.
@@ -41,16 +42,21 @@ public struct HyperConnectionHead<Scalar: RealScalar>: Sendable {
     self.steps = steps
   }
 
-  /// - Parameter streams: `[T, n, d]`
+  /// - Parameters:
+  ///   - streams: `[T, n, d]`
+  ///   - hooks: where it rounds, and who listens; of this head
   /// - Returns: mixes `[T, n]`, gates `[T, n]`, collapsed `[T, d]`
   /// - Throws: `InputError` for another shape or for no tokens.
-  public func callAsFunction(_ streams: Tensor<Scalar>) throws(InputError) -> HyperConnectionHeadOutput<Scalar> {
+  public func callAsFunction(
+    _ streams: Tensor<Scalar>, hooks: Hooks = .none
+  ) throws(InputError) -> HyperConnectionHeadOutput<Scalar> {
     try streams.requireAxes(["T", "n", "d"], "streams", in: "head")
     try streams.requireShape([streams.shape[0], self.streams, width], "streams", in: "head")
     let mixes = try steps.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon)
     let gates = try steps.headGates(mixes, base: base, scale: scale, epsilon: epsilon)
     return HyperConnectionHeadOutput(
-      mixes: mixes, gates: gates, collapsed: try steps.collapse(streams, gates: gates))
+      mixes: try hooks.pass(.headMixes, mixes), gates: try hooks.pass(.headGates, gates),
+      collapsed: try hooks.pass(.collapsed, steps.collapse(streams, gates: gates)))
   }
 }
 

@@ -1,3 +1,4 @@
+import Taps
 import Tensors
 
 // Axes: T tokens, n residual streams, d model width, M = (2 + n)·n mixes.
@@ -53,36 +54,46 @@ public struct HyperConnectionSite<Scalar: RealScalar>: Sendable {
 
   /// The coefficients that the streams themselves decide: A, B and C of eq. (1).
   ///
-  /// - Parameter streams: `[T, n, d]`
+  /// - Parameters:
+  ///   - streams: `[T, n, d]`
+  ///   - hooks: who listens; coefficients round nowhere
   /// - Throws: `InputError` for another shape or for no tokens.
-  public func coefficients(_ streams: Tensor<Scalar>) throws(InputError) -> HyperConnectionCoefficients<Scalar> {
+  public func coefficients(
+    _ streams: Tensor<Scalar>, hooks: Hooks = .none
+  ) throws(InputError) -> HyperConnectionCoefficients<Scalar> {
     try streams.requireAxes(["T", "n", "d"], "streams", in: "site")
     try streams.requireShape([streams.shape[0], self.streams, width], "streams", in: "site")
     let mixes = try steps.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon)
     let logits = try steps.splitMixes(mixes, streams: self.streams, base: base, scale: scale)
     return HyperConnectionCoefficients(
-      mixes: mixes,
+      mixes: try hooks.pass(.mixes, mixes),
       logits: logits,
-      pre: steps.preGates(logits.pre, epsilon: epsilon),
-      post: steps.postGates(logits.post, epsilon: epsilon),
-      combination: try steps.sinkhorn(logits.combination, iterations: iterations, epsilon: epsilon))
+      pre: try hooks.pass(.pre, steps.preGates(logits.pre, epsilon: epsilon)),
+      post: try hooks.pass(.post, steps.postGates(logits.post, epsilon: epsilon)),
+      combination: try hooks.pass(
+        .combination,
+        steps.sinkhorn(
+          hooks.pass(.combinationLogits, logits.combination), iterations: iterations, epsilon: epsilon)))
   }
 
   /// The site around a layer.
   ///
   /// - Parameters:
   ///   - streams: `[T, n, d]`
+  ///   - hooks: where it rounds, and who listens; of this site
   ///   - layer: from the layer's input `[T, d]` to its output `[T, d]` (its own norm included)
   /// - Returns: the streams after the layer, `[T, n, d]`
   /// - Throws: `InputError` if a shape does not fit, and what the layer throws.
   public func callAsFunction(
-    _ streams: Tensor<Scalar>, layer: (Tensor<Scalar>) throws -> Tensor<Scalar>
+    _ streams: Tensor<Scalar>, hooks: Hooks = .none, layer: (Tensor<Scalar>) throws -> Tensor<Scalar>
   ) throws -> Tensor<Scalar> {
-    let coefficients = try coefficients(streams)
-    let layerOutput = try layer(steps.preMix(streams, pre: coefficients.pre))
+    let coefficients = try coefficients(streams, hooks: hooks)
+    let layerOutput = try layer(hooks.pass(.layerInput, steps.preMix(streams, pre: coefficients.pre)))
     try layerOutput.requireShape([streams.shape[0], width], "layer_output", in: "site")
-    return try steps.postMix(
-      streams, layerOutput: layerOutput, post: coefficients.post, combination: coefficients.combination)
+    return try hooks.pass(
+      .streams,
+      steps.postMix(
+        streams, layerOutput: layerOutput, post: coefficients.post, combination: coefficients.combination))
   }
 }
 

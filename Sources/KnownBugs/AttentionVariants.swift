@@ -1,5 +1,6 @@
 import CoreAttention
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Each type here overrides exactly one step. What is wrong about it stands in KnownBug+Attention.swift.
@@ -48,25 +49,25 @@ struct NotDerotated: AttentionSteps {
 
 struct HeadsNotNormalized: AttentionSteps {
   func normalizedHeads<Scalar: RealScalar>(
-    _ queries: Tensor<Scalar>, epsilon: Scalar
+    _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     queries
   }
 }
 
 struct LatentNotNormalized: AttentionSteps {
-  func queryLatent<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, down: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  func normalizedLatent<Scalar: RealScalar>(
+    _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
-    try linear(hidden, down)
+    projected
   }
 }
 
 struct WindowNormOffset: AttentionSteps {
-  func windowEntry<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
+  func normalizedEntry<Scalar: RealScalar>(
+    _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
-    try correct.windowEntry(hidden, projection: projection, norm: norm + 1, epsilon: epsilon)
+    try correct.normalizedEntry(projected, norm: norm + 1, epsilon: epsilon)
   }
 }
 
@@ -167,7 +168,7 @@ struct ProbabilitiesInBFloat16: AttentionSteps {
 /// Group j takes heads j, j + g, … instead of neighbours.
 struct GroupsInterleaved: AttentionSteps {
   func groupedOutput<Scalar: RealScalar>(
-    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>
+    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     let (tokens, heads) = (attended.shape[0], attended.shape[1])
     var rows: [Tensor<Scalar>] = []
@@ -178,6 +179,6 @@ struct GroupsInterleaved: AttentionSteps {
       for head in order { picked.append(try row.slice(head)) }
       rows.append(try .stacked(picked))
     }
-    return try correct.groupedOutput(.stacked(rows), groups: groups, down: down, up: up)
+    return try correct.groupedOutput(.stacked(rows), groups: groups, down: down, up: up, hooks: hooks)
   }
 }

@@ -1,4 +1,5 @@
 import ExpertRouting
+import Taps
 import Tensors
 
 // Each type here overrides exactly one step. What is wrong about it stands in KnownBug+ExpertRouting.swift.
@@ -37,9 +38,11 @@ struct LimitZeroClampsToZero: ExpertSteps {
 
 struct WeightAfterDownProjection: ExpertSteps {
   func downProjection<Scalar: RealScalar>(
-    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>
+    _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>) {
-    (product, try slotWeights.reshaped([slotWeights.count, 1]) * linear(product, down))
+    let one = Tensor<Scalar>(repeating: 1, shape: slotWeights.shape)
+    let (activation, output) = try correct.downProjection(product, slotWeights: one, down: down, hooks: hooks)
+    return (activation, try slotWeights.reshaped([slotWeights.count, 1]) * output)
   }
 }
 

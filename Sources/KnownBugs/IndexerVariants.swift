@@ -1,4 +1,5 @@
 import CompressedSparseAttention
+import Taps
 import Tensors
 
 // Each type here overrides exactly one step. What is wrong about it stands in KnownBug+Indexer.swift.
@@ -24,16 +25,14 @@ struct IndexQueriesNormalized: IndexerSteps {
 }
 
 struct IndexWeightsNotScaled: IndexerSteps {
-  func weights<Scalar: RealScalar>(
-    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>, indexWidth: Int
-  ) throws(InputError) -> Tensor<Scalar> {
-    try linear(hidden, projection)
+  func weights<Scalar: RealScalar>(_ projected: Tensor<Scalar>, indexWidth: Int) throws(InputError) -> Tensor<Scalar> {
+    projected
   }
 }
 
 struct IndexReLUMissing: IndexerSteps {
   func scores<Scalar: RealScalar>(
-    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     try linear(linear(keys, query), weights.reshaped([1, weights.count])).reshaped([keys.shape[0]])
   }
@@ -41,18 +40,18 @@ struct IndexReLUMissing: IndexerSteps {
 
 struct IndexSigmoidMean: IndexerSteps {
   func scores<Scalar: RealScalar>(
-    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     let gates = weights.map(sigmoid) / Scalar(weights.count)
-    return try correct.scores(query: query, keys: keys, weights: gates)
+    return try correct.scores(query: query, keys: keys, weights: gates, hooks: hooks)
   }
 }
 
 struct IndexScoresInBFloat16: IndexerSteps {
   func scores<Scalar: RealScalar>(
-    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
-    try correct.scores(query: query, keys: keys, weights: weights).map(roundedToBFloat16)
+    try correct.scores(query: query, keys: keys, weights: weights, hooks: hooks).map(roundedToBFloat16)
   }
 }
 

@@ -26,7 +26,7 @@ public struct BlockQuantization: Sendable {
     }
     self.format = format
     self.rows = rows
-    self.columns = steps.blockColumns(columns, of: format)
+    self.columns = columns
     self.steps = steps
   }
 
@@ -63,12 +63,9 @@ extension BlockQuantization {
   public func quantized<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> QuantizedMatrix<Scalar> {
     try x.requireAxes(["R", "C"], "x", in: "quantize")
     let (values, scales) = try blockwise(x)
-    var codes: [UInt8] = []
-    codes.reserveCapacity(x.count)
-    for offset in values.elements.indices {
-      let (row, column) = (offset / x.shape[1], offset % x.shape[1])
-      codes.append(try format.code(values.elements[offset] / scales[row / rows, column / columns]))
-    }
+    let codes = try codesOf(
+      values.elements, scales: scales.elements, width: x.shape[1], blockRows: rows, blockColumns: columns,
+      format: format)
     return QuantizedMatrix(scales: scales, codes: try Tensor(shape: x.shape, elements: codes), values: values)
   }
 
@@ -104,12 +101,29 @@ extension BlockQuantization {
   }
 }
 
-/// Rounds one block in place and gives its scale.
+/// The codes of values that are codes times scales already.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
-func quantizeBlock<Scalar: RealScalar>(
-  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat,
-  steps: any QuantizationSteps
+func codesOf<Scalar: RealScalar>(
+  _ values: [Scalar], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int, format: SmallFloat
+) throws(InputError) -> [UInt8] {
+  let scaleColumns = (width + blockColumns - 1) / blockColumns
+  var codes: [UInt8] = []
+  codes.reserveCapacity(values.count)
+  for row in 0..<values.count / max(width, 1) {
+    for column in 0..<width {
+      let scale = scales[row / blockRows * scaleColumns + column / blockColumns]
+      codes.append(try format.code(values[row * width + column] / scale))
+    }
+  }
+  return codes
+}
+
+/// Rounds one block in place and gives its scale.
+@specialized(where Scalar == Float, Steps == ReferenceQuantizationSteps)
+@specialized(where Scalar == Double, Steps == ReferenceQuantizationSteps)
+func quantizeBlock<Scalar: RealScalar, Steps: QuantizationSteps>(
+  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat, steps: Steps
 ) -> Scalar {
   var largest: Scalar = 0
   for row in rows {
@@ -152,14 +166,19 @@ extension BlockQuantization {
   ) throws(InputError) -> Tensor<Scalar> {
     let counts = try blockCounts(ofCodes: codes)
     try scales.requireShape(counts, "scales", in: "dequantize")
-    let table: [Scalar] = (0..<format.codeCount).map { format.value(ofCode: UInt8($0)) }
-    let unpacked =
-      isPacked ? codes.elements.flatMap { [steps.nibbles($0).first, steps.nibbles($0).second] } : codes.elements
-    let width = unpacked.count / codes.shape[0]
+    let width = (isPacked ? 2 : 1) * codes.shape[1]
     let values = scaled(
-      unpacked, table: table, scales: scales.elements, width: width, blockRows: rows, blockColumns: columns,
-      scaleColumns: counts[1])
+      codes.elements, table: valuesOfBytes(), scales: scales.elements, width: width, blockRows: rows,
+      blockColumns: columns, scaleColumns: counts[1])
     return try Tensor(shape: [codes.shape[0], width], elements: values)
+  }
+
+  /// For each byte the values of the codes in it: one, or two in the order of the matrix.
+  private func valuesOfBytes<Scalar: RealScalar>() -> [[Scalar]] {
+    (0...255).map { (byte: UInt8) in
+      let codes = isPacked ? [steps.nibbles(byte).first, steps.nibbles(byte).second] : [byte]
+      return codes.map(format.value(ofCode:))
+    }
   }
 
   /// Two codes share a byte.
@@ -173,16 +192,26 @@ extension BlockQuantization {
 }
 
 /// Each code's value times the scale of its block.
+///
+/// - Parameter table: for each byte the values of the codes in it
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
 func scaled<Scalar: RealScalar>(
-  _ codes: [UInt8], table: [Scalar], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int, scaleColumns: Int
+  _ bytes: [UInt8], table: [[Scalar]], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int,
+  scaleColumns: Int
 ) -> [Scalar] {
+  let codesPerByte = table[0].count
+  let flatTable = table.flatMap { $0 }
   var values: [Scalar] = []
-  values.reserveCapacity(codes.count)
-  for (offset, code) in codes.enumerated() {
-    let (row, column) = (offset / width, offset % width)
-    values.append(table[Int(code)] * scales[row / blockRows * scaleColumns + column / blockColumns])
+  values.reserveCapacity(bytes.count * codesPerByte)
+  let rowBytes = max(width / codesPerByte, 1)
+  for (row, start) in stride(from: 0, to: bytes.count, by: rowBytes).enumerated() {
+    let firstScale = row / blockRows * scaleColumns
+    for offset in 0..<rowBytes {
+      let scale = scales[firstScale + offset * codesPerByte / blockColumns]
+      let first = Int(bytes[start + offset]) * codesPerByte
+      for place in first..<first + codesPerByte { values.append(flatTable[place] * scale) }
+    }
   }
   return values
 }

@@ -1,16 +1,27 @@
 import Tensors
 
-/// The steps of block quantization, each with the correct default; a known bug overrides one.
+// Axes: c head width, r rotary dims (the last r of c).
+
+/// The steps by which the deployed model rounds, each with the correct default; a known bug overrides one.
 ///
 /// | step | what |
 /// | --- | --- |
-/// | `scale` | the power of two that a block is divided by |
-/// | `cast` | the rounding of a value that has been divided |
-/// | `nibbles` | the order of two FP4 codes in a byte |
-/// | `scaleValue` | what a stored scale byte means |
-/// | `blockColumns` | how many values share a scale |
+/// | `activation` | BF16, between modules |
+/// | `linearInput` | FP8 in blocks of 128: the input of a linear map with FP8 or FP4 weight |
+/// | `entry` | FP8 in blocks of 64: window and compressed entries, without their rotary dims |
+/// | `indexVector` | FP4 in blocks of 32: queries and keys of the indexer |
+/// | `scale`, `cast` | how a block is quantized |
+/// | `nibbles`, `scaleValue` | how stored weights are read |
+///
+/// Steps throw `InputError` if a block does not divide an axis or a value is not finite.
 public protocol QuantizationSteps: Sendable {
-  func blockColumns(_ columns: Int, of format: SmallFloat) -> Int
+  func activation<Scalar: RealScalar>(_ x: Tensor<Scalar>) -> Tensor<Scalar>
+
+  func linearInput<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar>
+
+  func entry<Scalar: RealScalar>(_ x: Tensor<Scalar>, rotaryDims: Int) throws(InputError) -> Tensor<Scalar>
+
+  func indexVector<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar>
 
   func scale<Scalar: RealScalar>(largest: Scalar, format: SmallFloat) -> Scalar
 
@@ -32,7 +43,34 @@ extension QuantizationSteps where Self == ReferenceQuantizationSteps {
 }
 
 extension QuantizationSteps {
-  public func blockColumns(_ columns: Int, of format: SmallFloat) -> Int { columns }
+  /// BF16, element by element.
+  public func activation<Scalar: RealScalar>(_ x: Tensor<Scalar>) -> Tensor<Scalar> {
+    x.map(SmallFloat.bfloat16.rounded)
+  }
+
+  /// FP8 in blocks of 1 × 128, as every linear map with FP8 or FP4 weight gets its input.
+  ///
+  /// - Parameter x: `[…, d]`, d a multiple of 128
+  public func linearInput<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> {
+    try BlockQuantization(.float8E4M3, columns: 128, steps: self).rounded(x)
+  }
+
+  /// FP8 in blocks of 1 × 64 on the dims that are not rotated; the last r stay as they are (BF16 in the cache).
+  ///
+  /// - Parameter x: `[…, c]`, c − r a multiple of 64
+  public func entry<Scalar: RealScalar>(_ x: Tensor<Scalar>, rotaryDims: Int) throws(InputError) -> Tensor<Scalar> {
+    let width = x.shape.last ?? 0
+    let quantized = try BlockQuantization(.float8E4M3, columns: 64, steps: self)
+      .rounded(x.lastAxis(0..<width - rotaryDims))
+    return try quantized.joiningLastAxis(x.lastAxis(width - rotaryDims..<width))
+  }
+
+  /// FP4 in blocks of 1 × 32, after the Hadamard transform.
+  ///
+  /// - Parameter x: `[…, i]`, i a multiple of 32
+  public func indexVector<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> {
+    try BlockQuantization(.float4E2M1, columns: 32, steps: self).rounded(x)
+  }
 
   /// The scale of a block, as deployed: rounded **up** to a power of two before anything is divided by it.
   ///
@@ -56,9 +94,7 @@ extension QuantizationSteps {
   /// The two FP4 codes of a byte: the **low** nibble comes first.
   public func nibbles(_ byte: UInt8) -> (first: UInt8, second: UInt8) { (byte & 0xF, byte >> 4) }
 
-  /// A scale byte is an exponent.
-  ///
-  /// - Parameter format: of the values that it scales
+  /// A scale byte is an exponent, whatever it scales.
   public func scaleValue<Scalar: RealScalar>(ofByte byte: UInt8, format: SmallFloat) -> Scalar {
     ScaleE8M0.value(ofByte: byte)
   }

@@ -42,6 +42,21 @@ extension Tensor {
     return Tensor(unchecked: shape.dropLast() + [range.count], result)
   }
 
+  /// The rows of this tensor, each followed by the same row of another, along the last axis.
+  ///
+  /// - Throws: `InputError` if the other axes differ.
+  public func joiningLastAxis(_ other: Tensor) throws(InputError) -> Tensor {
+    guard rank >= 1, shape.dropLast() == other.shape.dropLast(), let width = shape.last, let added = other.shape.last
+    else { throw InputError("join", "shapes \(shape) and \(other.shape) do not fit each other") }
+    var result: [Element] = []
+    result.reserveCapacity(count + other.count)
+    for row in 0..<shape.dropLast().reduce(1, *) {
+      result += elements[row * width..<(row + 1) * width]
+      result += other.elements[row * added..<(row + 1) * added]
+    }
+    return Tensor(unchecked: shape.dropLast() + [width + added], result)
+  }
+
   /// The part of the tensor at one position of its first axis.
   ///
   /// - Throws: `InputError` if the position is outside the axis.
@@ -51,6 +66,19 @@ extension Tensor {
     }
     let width = count / length
     return Tensor(unchecked: Array(shape.dropFirst()), Array(elements[(position * width)..<((position + 1) * width)]))
+  }
+
+  /// A range of the first axis.
+  ///
+  /// - Throws: `InputError` if the range is not inside the axis.
+  public func rows(_ range: Range<Int>) throws(InputError) -> Tensor {
+    guard let length = shape.first, range.lowerBound >= 0, range.upperBound <= length else {
+      throw InputError("slice", "range \(range) is outside the first axis of shape \(shape)")
+    }
+    let width = shape.dropFirst().reduce(1, *)
+    return Tensor(
+      unchecked: [range.count] + shape.dropFirst(), Array(elements[range.lowerBound * width..<range.upperBound * width])
+    )
   }
 
   /// Tensors of one shape, along a new first axis.

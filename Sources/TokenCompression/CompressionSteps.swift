@@ -141,7 +141,7 @@ extension CompressionSteps {
   /// RMSNorm with weight (2.3.3).
   ///
   /// - Parameters:
-  ///   - pooled: `[1, c]`
+  ///   - pooled: `[N, c]`
   ///   - weight: `[c]`
   public func normalized<Scalar: RealScalar>(
     _ pooled: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar

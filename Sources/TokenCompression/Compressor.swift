@@ -1,4 +1,5 @@
 import RotaryEmbedding
+import Taps
 import Tensors
 
 // Axes: T tokens, d model width, c entry width, w projected width (2c with overlap, else c), m compression ratio.
@@ -64,35 +65,39 @@ public struct Compressor<Scalar: RealScalar>: Sendable {
   /// - Parameters:
   ///   - hidden: `[T, d]`
   ///   - state: gets the projected rows and the entries
-  ///   - finishing: what is done to an entry `[1, c]` before it is remembered: the Hadamard transform of the indexer
+  ///   - hooks: where it rounds, and who listens; of this compressor
+  ///   - finishing: what is done to the rotated entries `[N, c]` before they are remembered: rounded to the numerics of
+  ///     the cache, and for the indexer transformed before that
   /// - Returns: the new entries, step by step
   /// - Throws: `InputError` for another shape or for no tokens.
   public func callAsFunction(
-    _ hidden: Tensor<Scalar>, state: inout CompressorState<Scalar>,
+    _ hidden: Tensor<Scalar>, state: inout CompressorState<Scalar>, hooks: Hooks = .none,
     finishing: (Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> = { $0 }
   ) throws(InputError) -> CompressionOutput<Scalar> {
     try hidden.requireAxes(["T", "d"], "hidden", in: "compress")
     let chunkStart = state.position
-    try state.keyValues.append(steps.projected(hidden, keyValueProjection))
-    try state.scores.append(steps.projected(hidden, gateProjection))
+    try state.keyValues.append(hooks.pass(.compressorKeyValues, steps.projected(hidden, keyValueProjection)))
+    try state.scores.append(hooks.pass(.compressorScores, steps.projected(hidden, gateProjection)))
 
-    var (pooled, normalized, entries): ([Tensor<Scalar>], [Tensor<Scalar>], [Tensor<Scalar>]) = ([], [], [])
-    for block in state.entries.end..<state.position / ratio {
+    let blocks = state.entries.end..<state.position / ratio
+    var pools: [Tensor<Scalar>] = []
+    for block in blocks {
       let rows = try steps.blockRows(block, of: state, positionBias: positionBias, chunkStart: chunkStart)
-      let pool = try steps.pooled(rows)
-      let normal = try steps.normalized(pool, weight: norm, epsilon: normEpsilon)
-      let entry = try steps.rotatedEntry(
-        normal, position: steps.entryPosition(block: block, ratio: ratio), rotary: rotary, rotarySteps: rotarySteps)
-      let finished = try finishing(entry)
-      try state.entries.append(finished)
-      pooled.append(pool)
-      normalized.append(normal)
-      entries.append(finished)
+      pools.append(try steps.pooled(rows))
     }
-    let width = norm.count
-    return CompressionOutput(
-      pooled: try .concatenated(pooled, width: width), normalized: try .concatenated(normalized, width: width),
-      entries: try .concatenated(entries, width: width))
+    let pooled = try hooks.pass(.pooled, .concatenated(pools, width: norm.count))
+    let normalized = try hooks.pass(
+      .pooledNormalized, steps.normalized(pooled, weight: norm, epsilon: normEpsilon))
+    var rotated: [Tensor<Scalar>] = []
+    for (row, block) in blocks.enumerated() {
+      rotated.append(
+        try steps.rotatedEntry(
+          normalized.rows(row..<row + 1), position: steps.entryPosition(block: block, ratio: ratio), rotary: rotary,
+          rotarySteps: rotarySteps))
+    }
+    let entries = try finishing(hooks.pass(.pooledRotated, .concatenated(rotated, width: norm.count)))
+    try state.entries.append(entries)
+    return CompressionOutput(pooled: pooled, normalized: normalized, entries: entries)
   }
 }
 

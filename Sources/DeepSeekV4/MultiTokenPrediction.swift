@@ -1,0 +1,112 @@
+import CoreAttention
+import ExpertRouting
+import HyperConnections
+import Taps
+import Tensors
+
+// Axes: T tokens, n residual streams, d model width, V vocabulary.
+
+/// The block for multi-token prediction (report 2.1; released code): from the streams of the last layer at a position
+/// and the token after it, to logits of the token after that.
+///
+/// ```
+/// x′[j] = e_proj · RMSNorm(embedding of token i + 1) + h_proj · RMSNorm(x_i[j])     for each stream j
+/// a block of ratio 0 with learned routing, at position i
+/// its own hyper-connection head and norm, the LM head of the model
+/// ```
+public struct MultiTokenPrediction<Scalar: RealScalar>: Sendable {
+  public let block: TransformerBlock<Scalar>
+  public let head: HyperConnectionHead<Scalar>
+  /// `[d]`
+  public let norm: Tensor<Scalar>
+  /// enorm, `[d]`
+  public let embeddingNorm: Tensor<Scalar>
+  /// hnorm, `[d]`
+  public let streamsNorm: Tensor<Scalar>
+  /// e_proj, `[d, d]`
+  public let embeddingProjection: Tensor<Scalar>
+  /// h_proj, `[d, d]`
+  public let streamsProjection: Tensor<Scalar>
+  public let normEpsilon: Scalar
+  public let steps: any ModelSteps
+
+  init(_ builder: BlockBuilder<Scalar>, prefix: String) throws {
+    let width = builder.configuration.width
+    block = try builder.block(prefix: prefix, ratio: 0, byTable: false)
+    head = try builder.head(prefix: prefix)
+    norm = try builder.vector(prefix + "norm.weight", width)
+    embeddingNorm = try builder.vector(prefix + "enorm.weight", width)
+    streamsNorm = try builder.vector(prefix + "hnorm.weight", width)
+    embeddingProjection = try builder.matrix(prefix + "e_proj.weight", width, width)
+    streamsProjection = try builder.matrix(prefix + "h_proj.weight", width, width)
+    try embeddingProjection.requireFinite(prefix + "e_proj.weight", in: "weights")
+    try streamsProjection.requireFinite(prefix + "h_proj.weight", in: "weights")
+    normEpsilon = Scalar(builder.configuration.normEpsilon)
+    steps = builder.steps.model
+  }
+
+  /// The streams that the block starts from.
+  ///
+  /// - Parameters:
+  ///   - embedding: of the tokens at positions i + 1, `[T, d]`
+  ///   - streams: of the last layer at positions i, `[T, n, d]`
+  ///   - hooks: of the MTP block
+  /// - Returns: `[T, n, d]`
+  public func projected(
+    embedding: Tensor<Scalar>, streams: Tensor<Scalar>, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    let normalEmbedding = try hooks.pass(
+      .embeddingNormalized, rmsNorm(embedding, weight: embeddingNorm, epsilon: normEpsilon))
+    let normalStreams = try hooks.pass(
+      .streamsNormalized, rmsNorm(streams, weight: streamsNorm, epsilon: normEpsilon))
+    let fromEmbedding = try hooks.pass(
+      .embeddingProjected, linear(hooks.linearInput(.embeddingQuantized, normalEmbedding), embeddingProjection))
+    let fromStreams = try hooks.pass(
+      .streamsProjected, linear(hooks.linearInput(.streamsQuantized, normalStreams), streamsProjection))
+    return try hooks.pass(
+      .projectedSum, steps.predictionJoined(embedding: fromEmbedding, streams: fromStreams))
+  }
+}
+
+/// What the MTP block computes for T pairs.
+public struct PredictionOutput<Scalar: RealScalar>: Sendable {
+  /// `[T, n, d]`: what the block starts from.
+  public let projected: Tensor<Scalar>
+  public let block: BlockOutput<Scalar>
+  /// `[T, d]`
+  public let hidden: Tensor<Scalar>
+  /// `[T, V]`: entry i is about token i + 2.
+  public let logits: Tensor<Scalar>
+}
+
+extension LanguageModel {
+  /// Runs the MTP block on every pair that the new tokens complete: the streams at i with token i + 1.
+  ///
+  /// - Returns: nil without such a block, or where no pair is complete
+  func predict(
+    _ tokenIDs: [Int], streams: Tensor<Scalar>, state: inout ModelState<Scalar>, hooks: Hooks
+  ) throws -> PredictionOutput<Scalar>? {
+    guard let prediction, var attention = state.prediction else { return nil }
+    let start = state.position
+    try state.recentStreams.append(streams.reshaped([streams.shape[0], streams.count / streams.shape[0]]))
+    let positions = max(start - 1, 0)..<start + tokenIDs.count - 1
+    guard !positions.isEmpty else { return nil }
+
+    let paired = positions.map { tokenIDs[max(steps.model.pairedToken(position: $0) - start, 0)] }
+    let recent = try state.recentStreams.rows(positions)
+      .reshaped([positions.count, configuration.streams, configuration.width])
+    let hooks = hooks.within("mtp.0")
+    let projected = try prediction.projected(
+      embedding: embed(paired), streams: steps.model.predictionStreams(recent, head: head), hooks: hooks)
+    let ids = try Tensor(shape: [paired.count], elements: paired)
+    let block = try prediction.block(projected, tokenIDs: ids, state: &attention, hooks: hooks)
+    state.prediction = attention
+    let head = steps.model.predictionHead(own: prediction.head, ofTheModel: head)
+    let collapsed = try head(block.streams, hooks: hooks.within("hc_head")).collapsed
+    let hidden = try hooks.pass(
+      .predictionHidden, rmsNorm(collapsed, weight: prediction.norm, epsilon: prediction.normEpsilon))
+    return PredictionOutput(
+      projected: projected, block: block, hidden: hidden,
+      logits: hooks.recorded(.predictionLogits, try logits(hidden)))
+  }
+}

@@ -1,0 +1,61 @@
+import CoreAttention
+import ExpertRouting
+import HyperConnections
+import Taps
+import Tensors
+
+// Axes: T tokens, n residual streams, d model width.
+
+/// One layer of the model: attention and experts, each with its norm, inside a hyper-connection site.
+///
+/// ```
+/// streams → [pre-mix → RMSNorm → attention → post-mix] → [pre-mix → RMSNorm → experts → post-mix] → streams
+/// ```
+public struct TransformerBlock<Scalar: RealScalar>: Sendable {
+  public let attentionSite: HyperConnectionSite<Scalar>
+  /// `[d]`
+  public let attentionNorm: Tensor<Scalar>
+  public let attention: any AttentionLayer<Scalar>
+  public let expertSite: HyperConnectionSite<Scalar>
+  /// `[d]`
+  public let expertNorm: Tensor<Scalar>
+  public let experts: MixtureOfExperts<Scalar>
+  public let normEpsilon: Scalar
+
+  /// - Parameters:
+  ///   - streams: `[T, n, d]`
+  ///   - tokenIDs: `[T]`, for hash routing
+  ///   - state: of the attention layer; it moves on by T tokens
+  ///   - hooks: where it rounds, and who listens; of this block
+  /// - Throws: what its parts throw.
+  public func callAsFunction(
+    _ streams: Tensor<Scalar>, tokenIDs: Tensor<Int>, state: inout AttentionState<Scalar>, hooks: Hooks
+  ) throws -> BlockOutput<Scalar> {
+    var attended: AttentionOutput<Scalar>?
+    let between = try attentionSite(streams, hooks: hooks.within("hc_attn")) { input in
+      let hidden = try hooks.pass(.attentionHidden, rmsNorm(input, weight: attentionNorm, epsilon: normEpsilon))
+      let output = try attention(hidden, state: &state, hooks: hooks.within("attn"))
+      attended = output
+      return output.output
+    }
+    var mixture: MixtureOutput<Scalar>?
+    let streamsOut = try expertSite(between, hooks: hooks.within("hc_ffn")) { input in
+      let hidden = try hooks.pass(.expertHidden, rmsNorm(input, weight: expertNorm, epsilon: normEpsilon))
+      let output = try experts(hidden, tokenIDs: tokenIDs, hooks: hooks.within("ffn"))
+      mixture = output
+      return output.output
+    }
+    guard let attended, let mixture else { throw InputError("block", "a site did not call its layer") }
+    return BlockOutput(
+      streams: streamsOut, indexing: attended.indexing, routing: mixture.routing)
+  }
+}
+
+/// What a block decides and passes on.
+public struct BlockOutput<Scalar: RealScalar>: Sendable {
+  /// `[T, n, d]`
+  public let streams: Tensor<Scalar>
+  /// What the indexer did; nil in a layer without one.
+  public let indexing: Indexing<Scalar>?
+  public let routing: Routing<Scalar>
+}

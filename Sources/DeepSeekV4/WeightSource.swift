@@ -1,0 +1,28 @@
+import Tensors
+
+/// Where the weights of a model come from: a checkpoint, the generator of `golden/FORMAT.md`, a dictionary.
+///
+/// Tensors are asked for by their official names, when they are needed. A source gives values: what is stored in FP8 or
+/// FP4 comes dequantized.
+public protocol WeightSource: Sendable {
+  /// A tensor of reals.
+  ///
+  /// - Parameters:
+  ///   - name: official, as in `layers.3.attn.wq_a.weight`
+  ///   - shape: of the whole tensor
+  ///   - rows: of the first axis; nil for all
+  /// - Throws: an error that names the tensor if it is not there, or has another shape.
+  func reals<Scalar: RealScalar>(
+    _ name: String, shape: [Int], rows: Range<Int>?
+  ) throws -> Tensor<Scalar>
+
+  /// A tensor of integers: the hash table of a layer.
+  func integers(_ name: String, shape: [Int]) throws -> Tensor<Int>
+}
+
+extension WeightSource {
+  /// A whole tensor of reals.
+  public func reals<Scalar: RealScalar>(_ name: String, _ shape: [Int]) throws -> Tensor<Scalar> {
+    try reals(name, shape: shape, rows: nil)
+  }
+}
