@@ -100,7 +100,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(name: "RotaryEmbeddingTests", dependencies: ["RotaryEmbedding", "TestSupport"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "LowPrecision", "TestSupport"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: [
