@@ -91,7 +91,8 @@ struct TraceTests {
       #expect(throws: GoldenError.self) {
         try TraceWriter.write(path, description, selection: .all) { _ in }
       }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+      let members = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(members == [])
     }
   }
 }
