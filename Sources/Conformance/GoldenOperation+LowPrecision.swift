@@ -12,7 +12,10 @@ extension GoldenOperation {
     if format == .float4E2M1 {
       for value in x.elements { _ = try format.code(value) }  // refuses NaN
     }
-    return Production(tensors: ["rounded": ProducedTensor(x.map { steps.quantization.cast($0, format: format) })])
+    let rounded =
+      format == .bfloat16
+      ? steps.quantization.activation(x) : x.map { steps.quantization.cast($0, format: format) }
+    return Production(tensors: ["rounded": ProducedTensor(rounded)])
   }
 
   func decode<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {

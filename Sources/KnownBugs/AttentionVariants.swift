@@ -1,4 +1,5 @@
 import CoreAttention
+import LowPrecision
 import RotaryEmbedding
 import Taps
 import Tensors
@@ -180,5 +181,17 @@ struct GroupsInterleaved: AttentionSteps {
       rows.append(try .stacked(picked))
     }
     return try correct.groupedOutput(.stacked(rows), groups: groups, down: down, up: up, hooks: hooks)
+  }
+}
+
+/// The input of the first matrices in FP8, too, with one scale for each head. Only where linear inputs are quantized.
+struct GroupInputsQuantized: AttentionSteps {
+  func groupedOutput<Scalar: RealScalar>(
+    _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    let input =
+      hooks.numerics.rounds(.linearInput)
+      ? try BlockQuantization(.float8E4M3, columns: attended.shape[2]).rounded(attended) : attended
+    return try correct.groupedOutput(input, groups: groups, down: down, up: up, hooks: hooks)
   }
 }

@@ -1,3 +1,4 @@
+import LowPrecision
 import RotaryEmbedding
 import Tensors
 import TokenCompression
@@ -78,6 +79,16 @@ struct OverlapHalvesSwapped: CompressionSteps {
     let half = rows.shape[1] / 2
     guard rows.shape[1] % 2 == 0 else { return rows }
     return try rows.lastAxis(half..<2 * half).transposed().appending(rows.lastAxis(0..<half).transposed()).transposed()
+  }
+}
+
+/// The projections take their input as FP8 matrices do, here with one scale for a token.
+struct ProjectionsTakeFP8: CompressionSteps {
+  func projected<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, _ projection: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    let quantized = try BlockQuantization(.float8E4M3, columns: hidden.shape[1]).rounded(hidden)
+    return try correct.projected(quantized, projection)
   }
 }
 

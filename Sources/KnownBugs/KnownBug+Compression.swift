@@ -41,15 +41,17 @@ extension KnownBug {
       "compressor-norm-offset", \.compression, EntryNormOffset(), wrong: "x · (1 + w)", right: "x · w",
       references: ["https://github.com/Avarok-Cybersecurity/atlas/pull/315"]),
     KnownBug(
+      "compressor-quantised-in-fp8-recipe", \.compression, ProjectionsTakeFP8(),
+      wrong: "the input of the compressor's projections is quantized to FP8",
+      right: "BF16 weights, float32 arithmetic, no quantized input",
+      references: [
+        "https://github.com/NVIDIA/Megatron-LM/issues/4468", "https://github.com/ByteDance-Seed/VeOmni/pull/1089",
+      ]),
+    KnownBug(
       "compressor-null-length-argument", notAStepOf: "token-compression",
       wrong: "an operator without its length argument gives NaN or zeros", right: "with it",
       references: ["https://github.com/GDzhu01/vllm-ascend-deepseekv4/issues/76"],
       reason: "an interface of one operator; any case with a whole block shows NaN or zeros"),
-    KnownBug(
-      "compressor-quantised-in-fp8-recipe", notAStepOf: "token-compression",
-      wrong: "the compressor follows the FP8 recipe", right: "BF16 weights, float32 arithmetic",
-      references: ["https://github.com/NVIDIA/Megatron-LM/issues/4468"],
-      reason: "needs the deployed numerics, which are not part of this package yet"),
     KnownBug(
       "compressor-write-not-ordered-before-read", notAStepOf: "token-compression",
       wrong: "attention reads the cache before this step has written it", right: "after",

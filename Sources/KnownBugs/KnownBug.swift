@@ -39,7 +39,7 @@ public struct KnownBug: Sendable {
   /// Every known bug, in the order of the components.
   public static let all: [KnownBug] =
     hyperConnections + expertRouting + rotaryEmbedding + tokenCompression + coreAttention + lightningIndexer
-    + decodeState
+    + decodeState + lowPrecision + wholeModel + multiTokenPrediction
 
   /// The component it belongs to.
   public var component: String { components[0] }
@@ -87,24 +87,29 @@ extension KnownBug {
   /// - Parameters:
   ///   - step: which set it belongs to
   ///   - variant: the correct steps with one replaced
+  ///   - components: where to look for it instead, its own first
   init<Steps>(
-    _ id: String, _ step: WritableKeyPath<StepSet, Steps> & Sendable, _ variant: Steps, wrong: String, right: String,
-    references: [String] = [], visibility: Visibility = .visible
+    _ id: String, _ step: WritableKeyPath<StepSet, Steps> & Sendable, _ variant: Steps, in components: [String]? = nil,
+    wrong: String, right: String, references: [String] = [], visibility: Visibility = .visible
   ) {
     self.init(
-      id, in: Self.components(of: step), wrong: wrong, right: right, references: references, visibility: visibility
+      id, in: components ?? Self.components(of: step), wrong: wrong, right: right, references: references,
+      visibility: visibility
     ) { $0[keyPath: step] = variant }
   }
 
   /// The components whose cases take a step, the one that it belongs to first.
   private static func components(of step: PartialKeyPath<StepSet>) -> [String] {
     let layers = ["compressed-sparse-attention", "heavily-compressed-attention"]
+    let models = ["language-model", "multi-token-prediction"]
     return switch step {
     case \.hyperConnection: ["hyper-connections"]
     case \.routing, \.expert: ["expert-routing"]
     case \.everyRotary: ["rotary-embedding", "token-compression", "core-attention"] + layers
     case \.compression: ["token-compression"] + layers
     case \.attention, \.state: ["core-attention"] + layers
+    case \.quantization: ["low-precision", "core-attention"] + layers + models
+    case \.model: models
     default: ["compressed-sparse-attention"]  // the indexer and its rotary embedding
     }
   }

@@ -1,7 +1,8 @@
 import CoreAttention
 import Tensors
 
-// Each type here overrides exactly one step. What is wrong about it stands in KnownBug+State.swift.
+// Each type here overrides exactly one step. What is wrong about it stands in KnownBug+State.swift, or for multi-token
+// prediction in KnownBug+Model.swift.
 
 /// After more than four speculative tokens, the rows of the unfinished block are lost.
 struct WideSpeculationLosesRows: StateSteps {
@@ -54,6 +55,23 @@ struct RejectedRowsStay: StateSteps {
       archive.tensors[name] = try Tensor(shape: tail.shape, elements: elements)
     }
     state = try AttentionState(archive)
+  }
+}
+
+// MARK: Multi-token prediction
+
+struct PredictionNotRolledBack: StateSteps {
+  func rollBackPrediction<Scalar: RealScalar>(
+    _ state: inout AttentionState<Scalar>, to position: Int
+  ) throws(InputError) {}
+}
+
+/// As far as the layers, which are one token ahead.
+struct PredictionRolledBackLikeLayers: StateSteps {
+  func rollBackPrediction<Scalar: RealScalar>(
+    _ state: inout AttentionState<Scalar>, to position: Int
+  ) throws(InputError) {
+    try state.rollBack(to: min(position + 1, state.position))
   }
 }
 
