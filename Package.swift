@@ -104,7 +104,8 @@ let package = Package(
     .testTarget(
       name: "AttentionTests",
       dependencies: [
-        "CompressedSparseAttention", "HeavilyCompressedAttention", "GoldenTensors", "KnownBugs", "TestSupport",
+        "CompressedSparseAttention", "DeepSeekV4", "HeavilyCompressedAttention", "GoldenTensors", "KnownBugs", "Taps",
+        "TestSupport",
       ]),
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
