@@ -59,6 +59,7 @@ struct TraceCommand: ParsableCommand {
     let estimate = TraceEstimate(
       checkpoint.configuration, calls: calls, selection: selection, numerics: model.numerics,
       scalarBytes: MemoryLayout<Scalar>.size, predicts: checkpoint.weights.predicts)
+    guard estimate.tensors > 0 else { throw InputError("trace", "no tap fits \(taps.joined(separator: ", "))") }
     say("trace: about \(estimate.tensors) tensors, \(megabytes(estimate.bytes))")
     try requireSpace(estimate.bytes)
 
