@@ -1,6 +1,7 @@
 import DeepSeekV4
 import GoldenTensors
 import KnownBugs
+import Taps
 
 /// What every known bug does to every case of its components: the proof that the cases can see it.
 ///
@@ -18,7 +19,7 @@ public struct KillMatrix: Sendable {
   /// Bugs that no case tells apart: on every case each tensor is off by the same amount at the same place.
   public let classes: [[String]]
 
-  /// Runs every variant on every positive case of its components.
+  /// Runs every variant on every positive case of its components, those of roundings only on cases that round.
   ///
   /// - Parameters:
   ///   - library: the cases
@@ -33,9 +34,7 @@ public struct KillMatrix: Sendable {
     let cases = try library.manifest.cases.filter { $0.expectedError == nil }.map(library.load)
     let runs = bugs.flatMap { bug in
       guard let steps = bug.steps else { return [Run]() }
-      return cases.filter { bug.components.contains($0.entry.component) }.map {
-        Run(bug: bug.id, steps: steps, goldenCase: $0)
-      }
+      return cases.filter { $0.canShow(bug) }.map { Run(bug: bug.id, steps: steps, goldenCase: $0) }
     }
     var effects: [String: [String: Double]] = [:]
     var comparisons: [String: [String: [TensorComparison]]] = [:]
@@ -127,6 +126,22 @@ public struct KillMatrix: Sendable {
   /// Effects are far above tolerance, but a rounding that falls the other way may move them a little.
   private func isClose(_ a: Double, _ b: Double) -> Bool {
     a == b || (a.isNaN && b.isNaN) || abs(a - b) <= 0.02 * max(abs(a), abs(b))
+  }
+}
+
+extension GoldenCase {
+  /// Whether the steps of a bug run in this case at all.
+  fileprivate func canShow(_ bug: KnownBug) -> Bool {
+    bug.components.contains(entry.component) && (rounds || !bug.onlyWhereRounded)
+  }
+
+  /// Whether anything in this case is rounded to a deployed format.
+  private var rounds: Bool {
+    func says(_ parameter: String, otherThan usual: String) -> Bool {
+      parameters[parameter].map { $0 != .text(usual) } ?? false
+    }
+    return entry.component == "low-precision" || says("numerics", otherThan: NumericsMode.exact.rawValue)
+      || says("weight_format", otherThan: "float32")
   }
 }
 

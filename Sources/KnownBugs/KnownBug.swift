@@ -23,6 +23,8 @@ public struct KnownBug: Sendable {
   /// Where it happened; empty for a mistake that is only near at hand.
   public let references: [String]
   public let visibility: Visibility
+  /// Whether it can show only where a case rounds to the deployed formats.
+  public let onlyWhereRounded: Bool
   /// The correct steps with one replaced; nil where the bug is not a step.
   public let steps: StepSet?
 
@@ -49,13 +51,13 @@ public struct KnownBug: Sendable {
   /// - Parameter replace: puts the wrong step into the correct set
   private init(
     _ id: String, in components: [String], wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible, replace: (inout StepSet) -> Void
+    visibility: Visibility = .visible, onlyWhereRounded: Bool, replace: (inout StepSet) -> Void
   ) {
     var steps = StepSet()
     replace(&steps)
     self.init(
       id: id, components: components, wrong: wrong, right: right, references: references, visibility: visibility,
-      steps: steps)
+      onlyWhereRounded: onlyWhereRounded, steps: steps)
   }
 
   /// A bug that cannot be put as one step in one process.
@@ -64,12 +66,12 @@ public struct KnownBug: Sendable {
   ) {
     self.init(
       id: id, components: [component], wrong: wrong, right: right, references: references,
-      visibility: .notAStep(reason), steps: nil)
+      visibility: .notAStep(reason), onlyWhereRounded: false, steps: nil)
   }
 
   private init(
     id: String, components: [String], wrong: String, right: String, references: [String], visibility: Visibility,
-    steps: StepSet?
+    onlyWhereRounded: Bool, steps: StepSet?
   ) {
     self.id = id
     self.components = components
@@ -77,6 +79,7 @@ public struct KnownBug: Sendable {
     self.right = right
     self.references = references
     self.visibility = visibility
+    self.onlyWhereRounded = onlyWhereRounded
     self.steps = steps
   }
 }
@@ -88,28 +91,32 @@ extension KnownBug {
   ///   - step: which set it belongs to
   ///   - variant: the correct steps with one replaced
   ///   - components: where to look for it instead, its own first
+  ///   - onlyWhereRounded: whether it can show only where a case rounds; nil where the set of steps decides
   init<Steps>(
     _ id: String, _ step: WritableKeyPath<StepSet, Steps> & Sendable, _ variant: Steps, in components: [String]? = nil,
-    wrong: String, right: String, references: [String] = [], visibility: Visibility = .visible
+    wrong: String, right: String, references: [String] = [], visibility: Visibility = .visible,
+    onlyWhereRounded: Bool? = nil
   ) {
     self.init(
       id, in: components ?? Self.components(of: step), wrong: wrong, right: right, references: references,
-      visibility: visibility
+      visibility: visibility, onlyWhereRounded: onlyWhereRounded ?? (step == \StepSet.quantization)
     ) { $0[keyPath: step] = variant }
   }
+
+  /// The components whose cases are whole models.
+  static let wholeModels = ["language-model", "multi-token-prediction"]
 
   /// The components whose cases take a step, the one that it belongs to first.
   private static func components(of step: PartialKeyPath<StepSet>) -> [String] {
     let layers = ["compressed-sparse-attention", "heavily-compressed-attention"]
-    let models = ["language-model", "multi-token-prediction"]
     return switch step {
     case \.hyperConnection: ["hyper-connections"]
     case \.routing, \.expert: ["expert-routing"]
     case \.everyRotary: ["rotary-embedding", "token-compression", "core-attention"] + layers
     case \.compression: ["token-compression"] + layers
     case \.attention, \.state: ["core-attention"] + layers
-    case \.quantization: ["low-precision", "core-attention"] + layers + models
-    case \.model: models
+    case \.quantization: ["low-precision", "core-attention"] + layers + wholeModels
+    case \.model: wholeModels
     default: ["compressed-sparse-attention"]  // the indexer and its rotary embedding
     }
   }
