@@ -7,7 +7,7 @@ VENV_GOLDEN := .venv-golden
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-consumer golden golden-kills golden-check format clean
+.PHONY: help setup verify test lint check-golden check-consumer golden golden-kills golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -47,6 +47,11 @@ golden-kills: setup $(VENV)/ready ## record in the manifest which known bugs eac
 
 golden-check: $(VENV_GOLDEN)/ready ## make all golden cases anew in a temporary folder and compare
 	@$(VENV_GOLDEN)/bin/python golden/generators/build.py --check
+
+peers: setup $(VENV_GOLDEN)/ready ## compare whole checkpoints with PyPI transformers, both ways (several GB of packages, once)
+	@$(SWIFT) build -c release --product v4-oracle
+	@$(VENV_GOLDEN)/bin/python golden/peers/check_peers.py --precision float double --report docs/peers.md \
+	  --v4-oracle "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle"
 
 $(VENV)/ready: golden/generators/requirements-check.txt
 	@echo "setup: installing numpy, h5py, mpmath and jsonschema into $(VENV) (about 40 MB)"

@@ -16,7 +16,7 @@ let package = Package(
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
-        "GoldenTensors", "KnownBugs", "Conformance",
+        "GoldenTensors", "Traces", "KnownBugs", "Conformance",
       ]),
   ],
   dependencies: [
@@ -68,6 +68,10 @@ let package = Package(
 
     // Floor 5
     .target(
+      name: "Traces",
+      dependencies: ["DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors"],
+      swiftSettings: optimized),
+    .target(
       name: "KnownBugs",
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
@@ -86,21 +90,27 @@ let package = Package(
     // Floor 7
     .executableTarget(
       name: "v4-oracle",
-      dependencies: ["Conformance", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Checkpoints", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps",
+        "Tensors",
+        "Traces", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     // Tests
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(name: "RotaryEmbeddingTests", dependencies: ["RotaryEmbedding", "TestSupport"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "LowPrecision", "TestSupport"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: [
-        "CompressedSparseAttention", "HeavilyCompressedAttention", "GoldenTensors", "KnownBugs", "TestSupport",
+        "CompressedSparseAttention", "DeepSeekV4", "HeavilyCompressedAttention", "GoldenTensors", "KnownBugs", "Taps",
+        "TestSupport",
       ]),
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
-    .testTarget(name: "DeepSeekV4Tests", dependencies: ["DeepSeekV4", "TestSupport"]),
+    .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
+    .testTarget(name: "TracesTests", dependencies: ["GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],

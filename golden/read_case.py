@@ -31,6 +31,27 @@ def judge(expected, got, tensor, precision="float"):
     size = np.abs(expected[finite]) if tensor["judge"] == "relative" else 1.0
     return (np.abs(got[finite] - expected[finite]) / size).max(initial=0.0) / tensor["tolerance"][precision]
 
+def judge_rounded(expected, got, unrounded, margin, tolerance):
+    """The same for a tensor rounded to codes: another code passes only where rounding was not clear."""
+    if got.shape != expected.shape or not np.isfinite(got).all():
+        return np.inf
+    allowed = np.abs(expected - unrounded) + 2 * margin + tolerance
+    other_code = np.where(margin <= tolerance, np.abs(got - unrounded) / allowed, np.inf)
+    errors = np.where(np.isinf(margin), np.abs(got - expected) / tolerance, other_code)
+    return np.where(got == expected, 0.0, errors).max(initial=0.0)
+
+def judge_case(entry, expected, got, precision="float"):
+    """-> for each tensor that an engine has to give, its error as a multiple of the tolerance: at most 1 passes."""
+    results, tensors = {}, entry["tensors"]
+    for name in (name for name, tensor in tensors.items() if tensor["judge"] != "none"):
+        if tensors[name]["judge"] == "rounded":
+            tolerance = tensors[f"{name}.unrounded"]["tolerance"][precision]
+            parts = expected[f"{name}.unrounded"], expected[f"{name}.margin"], tolerance
+            results[name] = judge_rounded(expected[name], got[name], *parts)
+        else:
+            results[name] = judge(expected[name], got[name], tensors[name], precision)
+    return results
+
 if __name__ == "__main__":
     entry, parameters, *groups = read_case(sys.argv[1] if len(sys.argv) > 1 else sys.exit(__doc__))
     print(entry["description"], *(f"{k} = {v}" for k, v in parameters.items()), sep="\n")

@@ -14,12 +14,12 @@ struct CheckpointIndex {
 
   /// - Parameters:
   ///   - path: the file
-  ///   - folderBytes: the size of the checkpoint, which bounds what its index may cost in memory
+  ///   - folderBytes: the size of all other files, which helps to bound what the index may cost in memory
   /// - Throws: `CheckpointError` if it cannot be read, is not JSON of this form, names a tensor twice, or names a file
   ///   outside its folder.
   init(_ path: String, folderBytes: Int) throws(CheckpointError) {
     let file = try MappedFile(path, name: Self.fileName)
-    self.allowance = MemoryAllowance(forBytes: folderBytes)
+    self.allowance = MemoryAllowance(forBytes: folderBytes + file.count)
     var hasMap = false
     do {
       try file.withBytes(0..<file.count) { bytes in

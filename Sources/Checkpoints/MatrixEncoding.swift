@@ -77,8 +77,5 @@ func weightBlocks(_ format: SmallFloat) throws(InputError) -> BlockQuantization 
 
 /// The bytes of numbers, lowest first.
 func littleEndian<Element, Bits: FixedWidthInteger>(_ elements: [Element], _ bits: (Element) -> Bits) -> [UInt8] {
-  var bytes: [UInt8] = []
-  bytes.reserveCapacity(elements.count * MemoryLayout<Bits>.size)
-  for element in elements { withUnsafeBytes(of: bits(element).littleEndian) { bytes += $0 } }
-  return bytes
+  elements.map { bits($0).littleEndian }.withUnsafeBytes { Array($0) }
 }

@@ -14,23 +14,37 @@ public struct NamedCheckpoint: Sendable {
   public init(_ checkpoint: Checkpoint) throws(CheckpointError) {
     self.checkpoint = checkpoint
     let tensors = checkpoint.names.compactMap { checkpoint.entry($0)?.tensor }
-    let strangers = TensorNaming.allCases.map { naming in tensors.filter { naming.officialNames(of: $0) == nil } }
-    let fewest = strangers.indices.min { strangers[$0].count < strangers[$1].count } ?? 0
-    let naming = TensorNaming.allCases[fewest]
-    var faults = Faults()
-    for stranger in strangers[fewest] {
-      faults.add(
-        "\(quoted(stranger.name)) \(stranger.shape) is no tensor of DeepSeek-V4 in the naming \(naming.rawValue)")
-    }
+    self.naming = try Self.naming(of: tensors, in: checkpoint.name)
     var places: [String: TensorPlace] = [:]
-    for (official, place) in tensors.flatMap({ naming.officialNames(of: $0) ?? [] }) {
-      if let other = places.updateValue(place, forKey: official) {
+    var faults = Faults()
+    for tensor in tensors {
+      for (official, place) in naming.officialNames(of: tensor) ?? [] {
+        guard let other = places.updateValue(place, forKey: official) else { continue }
         faults.add("\(official) is both \(other.stored) and \(place.stored)")
       }
     }
     try faults.throwIfAny(in: checkpoint.name)
-    self.naming = naming
     self.places = places
+  }
+
+  /// The naming that has all of the tensors; the error names those that the nearest one has not.
+  private static func naming(
+    of tensors: [TensorDescription], in checkpoint: String
+  ) throws(CheckpointError) -> TensorNaming {
+    var nearest = (naming: TensorNaming.official, strangers: tensors)
+    for naming in TensorNaming.allCases {
+      let strangers = tensors.filter { naming.officialNames(of: $0) == nil }
+      if strangers.isEmpty { return naming }
+      if strangers.count < nearest.strangers.count { nearest = (naming, strangers) }
+    }
+    var faults = Faults()
+    for stranger in nearest.strangers {
+      faults.add(
+        "\(quoted(stranger.name)) \(stranger.shape) is no tensor of DeepSeek-V4 in the naming \(nearest.naming.rawValue)"
+      )
+    }
+    try faults.throwIfAny(in: checkpoint)
+    return nearest.naming
   }
 
   /// The official names of all tensors, sorted.
@@ -44,8 +58,8 @@ public struct NamedCheckpoint: Sendable {
     guard let place = places[official], let stored = checkpoint.entry(place.stored)?.tensor else { return nil }
     switch place.part {
     case .whole: return TensorDescription(official, stored.type, stored.shape)
-    case .expert: return TensorDescription(official, stored.type, Array(stored.shape.dropFirst()))
-    case .gate, .up: return TensorDescription(official, stored.type, [stored.shape[1] / 2, stored.shape[2]])
+    case .expert(_, .all): return TensorDescription(official, stored.type, Array(stored.shape.dropFirst()))
+    case .expert: return TensorDescription(official, stored.type, [stored.shape[1] / 2, stored.shape[2]])
     }
   }
 
@@ -57,18 +71,16 @@ public struct NamedCheckpoint: Sendable {
     _ official: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil
   ) throws(CheckpointError) -> Tensor<Scalar> {
     let place = try requirePlace(official)
-    let expert: Int
-    switch place.part {
-    case .whole: return try checkpoint.matrix(place.stored, rows: rows)
-    case .expert(let number), .gate(let number), .up(let number): expert = number
+    guard case .expert(let expert, let half) = place.part else {
+      return try checkpoint.matrix(place.stored, rows: rows)
     }
     let fused: Tensor<Scalar> = try checkpoint.reals(place.stored, rows: expert..<expert + 1)
-    let height = place.part == .expert(expert) ? fused.shape[1] : fused.shape[1] / 2
+    let height = half == .all ? fused.shape[1] : fused.shape[1] / 2
     let rows = rows ?? 0..<height
     guard rows.lowerBound >= 0, rows.upperBound <= height else {
       throw CheckpointError(checkpoint.name, "\(quoted(official)) has \(height) rows, not the rows \(rows)")
     }
-    let (width, first) = (fused.shape[2], place.part == .up(expert) ? height : 0)
+    let (width, first) = (fused.shape[2], half == .secondHalf ? height : 0)
     let elements = fused.elements[(first + rows.lowerBound) * width..<(first + rows.upperBound) * width]
     return try explaining(official, in: checkpoint.name) { () throws(InputError) in
       try Tensor(shape: [rows.count, width], elements: Array(elements))

@@ -97,11 +97,11 @@ extension TensorNaming {
     return tables
   }()
 
-  /// For fused experts, the stored pattern, and of each expert the official pattern and its part.
-  static let fusedExperts: [String: [(official: String, part: @Sendable (Int) -> TensorPlace.Part)]] = [
+  /// For fused experts, the stored pattern, and of each expert the official pattern and its rows.
+  static let fusedExperts: [String: [(official: String, rows: TensorPlace.ExpertRows)]] = [
     "model.layers.#.mlp.experts.gate_up_proj": [
-      ("layers.#.ffn.experts.#.w1.weight", { .gate($0) }), ("layers.#.ffn.experts.#.w3.weight", { .up($0) }),
+      ("layers.#.ffn.experts.#.w1.weight", .firstHalf), ("layers.#.ffn.experts.#.w3.weight", .secondHalf),
     ],
-    "model.layers.#.mlp.experts.down_proj": [("layers.#.ffn.experts.#.w2.weight", { .expert($0) })],
+    "model.layers.#.mlp.experts.down_proj": [("layers.#.ffn.experts.#.w2.weight", .all)],
   ]
 }

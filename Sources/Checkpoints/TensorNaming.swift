@@ -20,17 +20,20 @@ public struct TensorPlace: Equatable, Sendable {
   /// Which part of a stored tensor.
   public enum Part: Equatable, Sendable {
     case whole
-    /// `[E, R, C]`: all of one expert
-    case expert(Int)
-    /// `[E, 2R, C]`: the first half of one expert
-    case gate(Int)
-    /// `[E, 2R, C]`: the second half of one expert
-    case up(Int)
+    /// Of `[E, R, C]`, some rows of one expert.
+    case expert(Int, ExpertRows)
   }
+
+  public enum ExpertRows: Sendable { case all, firstHalf, secondHalf }
 
   /// The name of the stored tensor.
   public let stored: String
   public let part: Part
+
+  public init(stored: String, part: Part) {
+    self.stored = stored
+    self.part = part
+  }
 }
 
 extension TensorNaming {
@@ -59,16 +62,14 @@ extension TensorNaming {
   }
 
   private func fused(
-    _ tensor: TensorDescription, numbers: [Substring], _ parts: [(official: String, part: (Int) -> TensorPlace.Part)]
+    _ tensor: TensorDescription, numbers: [Substring], _ parts: [(official: String, rows: TensorPlace.ExpertRows)]
   ) -> [(official: String, place: TensorPlace)]? {
     // The limit keeps a hostile shape such as [10¹⁸, 2, 0] from becoming as many names.
     guard tensor.shape.count == 3, tensor.shape[0] <= 65_536, tensor.shape[1] % parts.count == 0 else { return nil }
     return (0..<tensor.shape[0]).flatMap { expert in
-      parts.map { official, part in
-        (
-          NumberedName(official, numbers + ["\(expert)"]).text,
-          TensorPlace(stored: tensor.name, part: part(expert))
-        )
+      parts.map { official, rows in
+        let name = NumberedName(official, numbers + ["\(expert)"]).text
+        return (name, TensorPlace(stored: tensor.name, part: .expert(expert, rows)))
       }
     }
   }

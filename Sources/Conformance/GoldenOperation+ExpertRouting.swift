@@ -1,5 +1,5 @@
-import ExpertRouting
 import DeepSeekV4
+import ExpertRouting
 import GoldenTensors
 import KnownBugs
 import Tensors

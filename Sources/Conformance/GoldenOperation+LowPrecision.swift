@@ -19,8 +19,10 @@ extension GoldenOperation {
   }
 
   func decode<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {
-    let codes = try bytes(inputs.integerInput("codes"), "codes")
-    guard try inputs.choice("format") != "ue8m0" else {
+    let isScale = try inputs.choice("format") == "ue8m0"
+    let count = try isScale ? 256 : format(inputs).codeCount
+    let codes = try bytes(inputs.integerInput("codes"), "code", below: count)
+    guard !isScale else {
       let values: Tensor<Scalar> = codes.map { steps.quantization.scaleValue(ofByte: $0, format: .float8E4M3) }
       return Production(tensors: ["values": ProducedTensor(values)])
     }
@@ -39,8 +41,8 @@ extension GoldenOperation {
 
   func dequantize<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {
     let values: Tensor<Scalar> = try blocks(inputs, steps).dequantized(
-      codes: bytes(inputs.integerInput("codes"), "codes"),
-      scaleBytes: bytes(inputs.integerInput("scale_bytes"), "scale_bytes"))
+      codes: bytes(inputs.integerInput("codes"), "code"),
+      scaleBytes: bytes(inputs.integerInput("scale_bytes"), "scale byte"))
     return Production(tensors: ["values": ProducedTensor(values)])
   }
 
@@ -52,16 +54,16 @@ extension GoldenOperation {
 
   private func format<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>) throws -> SmallFloat {
     let name = try inputs.choice("format")
-    guard let format = SmallFloat.all.first(where: { $0.name == name }) else {
+    guard let format = SmallFloat.allCases.first(where: { $0.name == name }) else {
       throw InputError(
-        rawValue, "format must be one of \(SmallFloat.all.map(\.name).joined(separator: ", ")), got \(name)")
+        rawValue, "format must be one of \(SmallFloat.allCases.map(\.name).joined(separator: ", ")), got \(name)")
     }
     return format
   }
 
-  private func bytes(_ integers: Tensor<Int>, _ name: String) throws -> Tensor<UInt8> {
-    guard integers.elements.allSatisfy({ (0...255).contains($0) }) else {
-      throw InputError(rawValue, "\(name) must be bytes")
+  private func bytes(_ integers: Tensor<Int>, _ name: String, below count: Int = 256) throws -> Tensor<UInt8> {
+    if let stranger = integers.elements.first(where: { !(0..<count).contains($0) }) {
+      throw InputError(rawValue, "\(name) \(stranger) is outside 0 … \(count - 1)")
     }
     return integers.map { UInt8($0) }
   }

@@ -26,7 +26,7 @@ extension GoldenOperation {
     let tokens = try inputs.integerInput("token_ids").count
     guard tokens >= 2 else { throw InputError("mtp", "needs at least two tokens, got \(tokens)") }
     let (model, outputs) = try feed(inputs, steps, predicts: true)
-    guard model.prediction != nil else { throw InputError("mtp", "the model has no block for multi-token prediction") }
+    guard model.prediction != nil else { throw InputError("mtp", "num_nextn_predict_layers must be 1, got 0") }
     let predictions = outputs.compactMap(\.prediction)
     guard !predictions.isEmpty else { throw InputError("mtp", "no pair of tokens was complete") }
     var tensors = try blockTensors(predictions.map(\.block), prefix: "mtp.0.")

@@ -1,5 +1,5 @@
-import ExpertRouting
 import DeepSeekV4
+import ExpertRouting
 import GoldenTensors
 import HyperConnections
 import KnownBugs
@@ -89,7 +89,8 @@ extension GoldenOperation {
   private static let orderOfComputation = [
     "mixes", "pre", "post", "combination_logits", "combination", "gates", "layer_input", "streams_out", "collapsed",
     "logits", "scores", "selection_scores", "indices", "margin", "weights", "gate", "up", "activation", "routed",
-    "shared", "scales", "codes", "values", "rounded", "frequencies", "rotated", "query_latent", "queries", "window_entries", "pooled", "normalized", "entries",
+    "shared", "scales", "codes", "values", "rounded", "frequencies", "rotated", "query_latent", "queries",
+    "window_entries", "pooled", "normalized", "entries",
     "compressed_entries", "new_compressed_entries", "index_queries", "index_keys", "index_weights", "index_scores",
     "projected", "selection", "attended", "output", "streams", "hidden",
   ]
@@ -105,7 +106,8 @@ extension GoldenOperation {
       let layer = parts.first == "layers" ? Int(parts[1]) ?? 0 : Int.max
       let last = parts.last ?? ""
       // The logits of a model come last, those of a router or a site first.
-      let local = layer == .max && last == "logits" && names.contains { $0.hasSuffix("hidden") } ? .max : localPlace(last)
+      let local =
+        layer == .max && last == "logits" && names.contains { $0.hasSuffix("hidden") } ? .max : localPlace(last)
       return [layer, parts.contains("ffn") ? 1 : parts.contains("attn") ? 0 : 2, local, unrounded ? 0 : 1]
     }
     return names.map { (place($0), $0) }.sorted { $0.0 == $1.0 ? $0.1 < $1.1 : $0.0.lexicographicallyPrecedes($1.0) }

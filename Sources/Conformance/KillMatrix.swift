@@ -19,7 +19,7 @@ public struct KillMatrix: Sendable {
   /// Bugs that no case tells apart: on every case each tensor is off by the same amount at the same place.
   public let classes: [[String]]
 
-  /// Runs every variant on every positive case of its components, those of roundings only on cases that round.
+  /// Runs every variant on every positive case of its components; wrong rounding only where anything is rounded.
   ///
   /// - Parameters:
   ///   - library: the cases
@@ -34,7 +34,9 @@ public struct KillMatrix: Sendable {
     let cases = try library.manifest.cases.filter { $0.expectedError == nil }.map(library.load)
     let runs = bugs.flatMap { bug in
       guard let steps = bug.steps else { return [Run]() }
-      return cases.filter { $0.canShow(bug) }.map { Run(bug: bug.id, steps: steps, goldenCase: $0) }
+      return cases.filter { bug.components.contains($0.entry.component) && ($0.rounds || !bug.isAboutRounding) }.map {
+        Run(bug: bug.id, steps: steps, goldenCase: $0)
+      }
     }
     var effects: [String: [String: Double]] = [:]
     var comparisons: [String: [String: [TensorComparison]]] = [:]
@@ -129,22 +131,22 @@ public struct KillMatrix: Sendable {
   }
 }
 
-extension GoldenCase {
-  /// Whether the steps of a bug run in this case at all.
-  fileprivate func canShow(_ bug: KnownBug) -> Bool {
-    bug.components.contains(entry.component) && (rounds || !bug.onlyWhereRounded)
-  }
-
-  /// Whether anything in this case is rounded to a deployed format.
-  private var rounds: Bool {
-    func says(_ parameter: String, otherThan usual: String) -> Bool {
-      parameters[parameter].map { $0 != .text(usual) } ?? false
-    }
-    return entry.component == "low-precision" || says("numerics", otherThan: NumericsMode.exact.rawValue)
-      || says("weight_format", otherThan: "float32")
-  }
-}
-
 private func roundedToThreeDigits(_ value: Double) -> Double {
   value.isFinite ? Double(brief(value)) ?? value : value
+}
+
+extension KnownBug {
+  /// Whether it changes nothing in exact arithmetic on float32 weights.
+  fileprivate var isAboutRounding: Bool { component == "low-precision" }
+}
+
+extension GoldenCase {
+  /// Whether anything is rounded to a deployed format in this case.
+  fileprivate var rounds: Bool {
+    func choice(_ name: String, otherThan usual: String) -> Bool {
+      parameters[name].map { $0 != .text(usual) } ?? false
+    }
+    return entry.component == "low-precision" || choice("numerics", otherThan: NumericsMode.exact.rawValue)
+      || choice("weight_format", otherThan: "float32")
+  }
 }

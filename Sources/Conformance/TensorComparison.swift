@@ -134,7 +134,8 @@ extension GoldenCase {
     var rounding: RoundingEvidence?
     if listed.judge == .rounded {
       guard let unrounded = expected["\(name).unrounded"], let margin = expected["\(name).margin"],
-        let allowed = entry.tensors["\(name).unrounded"].flatMap(tolerance), unrounded.doubles.shape == stored.doubles.shape,
+        let allowed = entry.tensors["\(name).unrounded"].flatMap(tolerance),
+        unrounded.doubles.shape == stored.doubles.shape,
         margin.doubles.shape == stored.doubles.shape
       else { throw GoldenError(entry.file, "the tensor \(name) has no values before its rounding, or no margins") }
       rounding = RoundingEvidence(

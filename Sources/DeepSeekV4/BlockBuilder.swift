@@ -125,7 +125,8 @@ struct BlockBuilder<Scalar: RealScalar>: Sendable {
       prefix: prefix + "compressor.", ratio: ratio, entryWidth: numbers.indexWidth, steps.indexRotary)
     return try LightningIndexer(
       width: numbers.width, latentWidth: numbers.queryLatentWidth, heads: numbers.indexHeads, topK: numbers.indexTopK,
-      queryProjection: matrix(prefix + "wq_b.weight", numbers.indexHeads * numbers.indexWidth, numbers.queryLatentWidth),
+      queryProjection: matrix(
+        prefix + "wq_b.weight", numbers.indexHeads * numbers.indexWidth, numbers.queryLatentWidth),
       weightsProjection: matrix(prefix + "weights_proj.weight", numbers.indexHeads, numbers.width),
       compressor: compressor, rotary: compressor.rotary, steps: steps.indexer, rotarySteps: steps.indexRotary)
   }

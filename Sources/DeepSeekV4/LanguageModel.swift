@@ -97,9 +97,14 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
   public func callAsFunction(
     _ tokenIDs: [Int], state: inout ModelState<Scalar>, hooks: Hooks = .none
   ) throws -> ModelOutput<Scalar> {
+    let end = state.position + tokenIDs.count
+    guard end <= configuration.maximumPositions else {
+      throw InputError(
+        "model", "position \(end - 1) is beyond the maximum of \(configuration.maximumPositions) positions")
+    }
     var next = state
     let ids = try Tensor(shape: [tokenIDs.count], elements: tokenIDs)
-    let embedding = hooks.recorded(.embedding, try embed(tokenIDs))
+    let embedding = hooks.recorded(.embedding, try embed(tokenIDs, start: state.position))
     var streams = hooks.recorded(
       .initialStreams, try steps.hyperConnection.expand(embedding, streams: configuration.streams))
     var blocks: [BlockOutput<Scalar>] = []
@@ -119,12 +124,16 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
   }
 
   /// The rows of the embedding, `[T, d]`.
-  func embed(_ tokenIDs: [Int]) throws -> Tensor<Scalar> {
+  ///
+  /// - Parameter start: the position of the first token, for errors
+  func embed(_ tokenIDs: [Int], start: Int) throws -> Tensor<Scalar> {
     guard !tokenIDs.isEmpty else { throw InputError("model", "needs at least one token") }
     var rows: [Tensor<Scalar>] = []
-    for id in tokenIDs {
+    for (place, id) in tokenIDs.enumerated() {
       guard (0..<configuration.vocabularySize).contains(id) else {
-        throw InputError("model", "token id \(id) is outside the vocabulary of \(configuration.vocabularySize)")
+        throw InputError(
+          "model",
+          "token id \(id) at position \(start + place) is outside the vocabulary of \(configuration.vocabularySize)")
       }
       rows.append(
         try builder.weights.reals(

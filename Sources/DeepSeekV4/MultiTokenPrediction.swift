@@ -97,7 +97,8 @@ extension LanguageModel {
       .reshaped([positions.count, configuration.streams, configuration.width])
     let hooks = hooks.within("mtp.0")
     let projected = try prediction.projected(
-      embedding: embed(paired), streams: steps.model.predictionStreams(recent, head: head), hooks: hooks)
+      embedding: embed(paired, start: positions.lowerBound), streams: steps.model.predictionStreams(recent, head: head),
+      hooks: hooks)
     let ids = try Tensor(shape: [paired.count], elements: paired)
     let block = try prediction.block(projected, tokenIDs: ids, state: &attention, hooks: hooks)
     state.prediction = attention

@@ -11,9 +11,11 @@ public final class HDF5Writer {
 
   private let file: Identifier
   private let name: String
+  private let compresses: Bool
 
-  private init(_ path: String, name: String) throws {
+  private init(_ path: String, name: String, compresses: Bool) throws {
     self.name = name
+    self.compresses = compresses
     self.file = try HDF5.locked {
       try Identifier(
         H5Fcreate(path, chdf5_truncate(), chdf5_default(), chdf5_default()), close: H5Fclose, name, "cannot be created")
@@ -24,13 +26,16 @@ public final class HDF5Writer {
   ///
   /// - Parameters:
   ///   - path: where it should stand; what stood there is replaced
+  ///   - compresses: whether larger datasets are compressed, which takes time
   ///   - fill: writes groups, tensors and attributes
   /// - Throws: `GoldenError` if something cannot be written, and what `fill` throws; the path is then as it was.
-  public static func write(_ path: String, _ fill: (HDF5Writer) throws -> Void) throws {
+  public static func write(
+    _ path: String, compresses: Bool = true, _ fill: (HDF5Writer) throws -> Void
+  ) throws {
     let temporary = "\(path).\(UUID().uuidString).tmp"
     do {
       try HDF5.locked {
-        let writer = try HDF5Writer(temporary, name: path)
+        let writer = try HDF5Writer(temporary, name: path, compresses: compresses)
         try fill(writer)
         guard H5Fflush(writer.file.id, H5F_SCOPE_LOCAL) >= 0 else {
           throw HDF5.failure(path, "cannot be written to the end")
@@ -111,7 +116,7 @@ public final class HDF5Writer {
       let properties = try Identifier(
         H5Pcreate(chdf5_dataset_create_class()), close: H5Pclose, name, "cannot create the properties of \(path)")
       H5Pset_obj_track_times(properties.id, false)
-      if !lengths.isEmpty, tensor.count * MemoryLayout<Element>.stride > Self.compressionThreshold {
+      if compresses, !lengths.isEmpty, tensor.count * MemoryLayout<Element>.stride > Self.compressionThreshold {
         H5Pset_chunk(properties.id, Int32(lengths.count), lengths)
         H5Pset_shuffle(properties.id)
         H5Pset_deflate(properties.id, 9)

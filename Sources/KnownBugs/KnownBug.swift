@@ -23,8 +23,6 @@ public struct KnownBug: Sendable {
   /// Where it happened; empty for a mistake that is only near at hand.
   public let references: [String]
   public let visibility: Visibility
-  /// Whether it can show only where a case rounds to the deployed formats.
-  public let onlyWhereRounded: Bool
   /// The correct steps with one replaced; nil where the bug is not a step.
   public let steps: StepSet?
 
@@ -51,13 +49,13 @@ public struct KnownBug: Sendable {
   /// - Parameter replace: puts the wrong step into the correct set
   private init(
     _ id: String, in components: [String], wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible, onlyWhereRounded: Bool, replace: (inout StepSet) -> Void
+    visibility: Visibility = .visible, replace: (inout StepSet) -> Void
   ) {
     var steps = StepSet()
     replace(&steps)
     self.init(
       id: id, components: components, wrong: wrong, right: right, references: references, visibility: visibility,
-      onlyWhereRounded: onlyWhereRounded, steps: steps)
+      steps: steps)
   }
 
   /// A bug that cannot be put as one step in one process.
@@ -66,12 +64,12 @@ public struct KnownBug: Sendable {
   ) {
     self.init(
       id: id, components: [component], wrong: wrong, right: right, references: references,
-      visibility: .notAStep(reason), onlyWhereRounded: false, steps: nil)
+      visibility: .notAStep(reason), steps: nil)
   }
 
   private init(
     id: String, components: [String], wrong: String, right: String, references: [String], visibility: Visibility,
-    onlyWhereRounded: Bool, steps: StepSet?
+    steps: StepSet?
   ) {
     self.id = id
     self.components = components
@@ -79,7 +77,6 @@ public struct KnownBug: Sendable {
     self.right = right
     self.references = references
     self.visibility = visibility
-    self.onlyWhereRounded = onlyWhereRounded
     self.steps = steps
   }
 }
@@ -91,20 +88,18 @@ extension KnownBug {
   ///   - step: which set it belongs to
   ///   - variant: the correct steps with one replaced
   ///   - components: where to look for it instead, its own first
-  ///   - onlyWhereRounded: whether it can show only where a case rounds; nil where the set of steps decides
   init<Steps>(
     _ id: String, _ step: WritableKeyPath<StepSet, Steps> & Sendable, _ variant: Steps, in components: [String]? = nil,
-    wrong: String, right: String, references: [String] = [], visibility: Visibility = .visible,
-    onlyWhereRounded: Bool? = nil
+    wrong: String, right: String, references: [String] = [], visibility: Visibility = .visible
   ) {
     self.init(
       id, in: components ?? Self.components(of: step), wrong: wrong, right: right, references: references,
-      visibility: visibility, onlyWhereRounded: onlyWhereRounded ?? (step == \StepSet.quantization)
+      visibility: visibility
     ) { $0[keyPath: step] = variant }
   }
 
   /// The components whose cases are whole models.
-  static let wholeModels = ["language-model", "multi-token-prediction"]
+  static let modelComponents = ["language-model", "multi-token-prediction"]
 
   /// The components whose cases take a step, the one that it belongs to first.
   private static func components(of step: PartialKeyPath<StepSet>) -> [String] {
@@ -115,8 +110,8 @@ extension KnownBug {
     case \.everyRotary: ["rotary-embedding", "token-compression", "core-attention"] + layers
     case \.compression: ["token-compression"] + layers
     case \.attention, \.state: ["core-attention"] + layers
-    case \.quantization: ["low-precision", "core-attention"] + layers + wholeModels
-    case \.model: wholeModels
+    case \.quantization: ["low-precision", "core-attention"] + layers + modelComponents
+    case \.model: modelComponents
     default: ["compressed-sparse-attention"]  // the indexer and its rotary embedding
     }
   }

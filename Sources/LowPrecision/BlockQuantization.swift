@@ -21,8 +21,8 @@ public struct BlockQuantization: Sendable {
   public init(
     _ format: SmallFloat, rows: Int = 1, columns: Int, steps: any QuantizationSteps = .reference
   ) throws(InputError) {
-    guard rows >= 1, columns >= 1 else {
-      throw InputError("quantize", "a block must hold at least one value, got \(rows) × \(columns)")
+    for (name, length) in [("block_rows", rows), ("block_columns", columns)] where length < 1 {
+      throw InputError("quantize", "\(name) must be at least 1, got \(length)")
     }
     self.format = format
     self.rows = rows
@@ -34,11 +34,14 @@ public struct BlockQuantization: Sendable {
   ///
   /// Weights may be ragged at the edges; the blocks of activations and of FP4 must divide the columns.
   ///
+  /// - Parameter operation: what an error names
   /// - Throws: `InputError` if they do not.
-  public func blockCounts(rows matrixRows: Int, columns matrixColumns: Int) throws(InputError) -> (Int, Int) {
+  public func blockCounts(
+    rows matrixRows: Int, columns matrixColumns: Int, in operation: String = "quantize"
+  ) throws(InputError) -> (Int, Int) {
     if rows == 1 || format == .float4E2M1 {
       guard matrixColumns % columns == 0 else {
-        throw InputError("quantize", "the block of \(columns) columns does not divide \(matrixColumns) columns")
+        throw InputError(operation, "the block of \(columns) columns does not divide \(matrixColumns) columns")
       }
     }
     return ((matrixRows + rows - 1) / rows, (matrixColumns + columns - 1) / columns)
@@ -63,12 +66,9 @@ extension BlockQuantization {
   public func quantized<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> QuantizedMatrix<Scalar> {
     try x.requireAxes(["R", "C"], "x", in: "quantize")
     let (values, scales) = try blockwise(x)
-    var codes: [UInt8] = []
-    codes.reserveCapacity(x.count)
-    for offset in values.elements.indices {
-      let (row, column) = (offset / x.shape[1], offset % x.shape[1])
-      codes.append(try format.code(values.elements[offset] / scales[row / rows, column / columns]))
-    }
+    let codes = try codesOf(
+      values.elements, scales: scales.elements, width: x.shape[1], blockRows: rows, blockColumns: columns,
+      format: format)
     return QuantizedMatrix(scales: scales, codes: try Tensor(shape: x.shape, elements: codes), values: values)
   }
 
@@ -104,12 +104,29 @@ extension BlockQuantization {
   }
 }
 
-/// Rounds one block in place and gives its scale.
+/// The codes of values that are codes times scales already.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
-func quantizeBlock<Scalar: RealScalar>(
-  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat,
-  steps: any QuantizationSteps
+func codesOf<Scalar: RealScalar>(
+  _ values: [Scalar], scales: [Scalar], width: Int, blockRows: Int, blockColumns: Int, format: SmallFloat
+) throws(InputError) -> [UInt8] {
+  let scaleColumns = (width + blockColumns - 1) / blockColumns
+  var codes: [UInt8] = []
+  codes.reserveCapacity(values.count)
+  for row in 0..<values.count / max(width, 1) {
+    for column in 0..<width {
+      let scale = scales[row / blockRows * scaleColumns + column / blockColumns]
+      codes.append(try format.code(values[row * width + column] / scale))
+    }
+  }
+  return codes
+}
+
+/// Rounds one block in place and gives its scale.
+@specialized(where Scalar == Float, Steps == ReferenceQuantizationSteps)
+@specialized(where Scalar == Double, Steps == ReferenceQuantizationSteps)
+func quantizeBlock<Scalar: RealScalar, Steps: QuantizationSteps>(
+  _ values: inout [Scalar], width: Int, _ rows: Range<Int>, _ columns: Range<Int>, format: SmallFloat, steps: Steps
 ) -> Scalar {
   var largest: Scalar = 0
   for row in rows {
@@ -172,7 +189,8 @@ extension BlockQuantization {
 
   private func blockCounts(ofCodes codes: Tensor<UInt8>) throws(InputError) -> [Int] {
     try codes.requireAxes(["R", "C"], "codes", in: "dequantize")
-    let (height, width) = try blockCounts(rows: codes.shape[0], columns: (isPacked ? 2 : 1) * codes.shape[1])
+    let (height, width) = try blockCounts(
+      rows: codes.shape[0], columns: (isPacked ? 2 : 1) * codes.shape[1], in: "dequantize")
     return [height, width]
   }
 }

@@ -8,34 +8,52 @@ import Tensors
 /// sign | exponent | significand         E4M3: s eeee mmm     E2M1: s ee m     BF16: s eeeeeeee mmmmmmm
 /// value = ± 1.m · 2^(e − bias),  or ± 0.m · 2^(1 − bias) where e = 0
 /// ```
-public struct SmallFloat: Hashable, Sendable {
-  /// As in `golden/FORMAT.md`: `bf16`, `fp8-e4m3`, `fp4-e2m1`.
-  public let name: String
-  /// Bits of the significand that are stored.
-  public let significandBits: Int
-  /// The exponent of the smallest normal value.
-  public let leastExponent: Int
-  public let largest: Double
-  /// What becomes of a magnitude that rounds above `largest`: `largest` itself, or infinity.
-  public let saturates: Bool
-  /// The code of NaN, without sign; nil where there is none.
-  public let codeOfNaN: UInt8?
-
+public enum SmallFloat: String, CaseIterable, Sendable {
   /// BF16: the upper half of a float32.
-  public static let bfloat16 = SmallFloat(
-    name: "bf16", significandBits: 7, leastExponent: -126, largest: 0x1.FEp127, saturates: false, codeOfNaN: nil)
+  case bfloat16 = "bf16"
   /// FP8 E4M3 "fn": no infinity. Saturates, since the deployed code clamps to ±448 before it casts.
-  public static let float8E4M3 = SmallFloat(
-    name: "fp8-e4m3", significandBits: 3, leastExponent: -6, largest: 448, saturates: true, codeOfNaN: 0x7F)
+  case float8E4M3 = "fp8-e4m3"
   /// FP4 E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; neither infinity nor NaN.
-  public static let float4E2M1 = SmallFloat(
-    name: "fp4-e2m1", significandBits: 1, leastExponent: 0, largest: 6, saturates: true, codeOfNaN: nil)
+  case float4E2M1 = "fp4-e2m1"
 
-  public static let all = [bfloat16, float8E4M3, float4E2M1]
+  /// As in `golden/FORMAT.md`.
+  public var name: String { rawValue }
+
+  /// Bits of the significand that are stored.
+  public var significandBits: Int {
+    switch self {
+    case .bfloat16: 7
+    case .float8E4M3: 3
+    case .float4E2M1: 1
+    }
+  }
+
+  /// The exponent of the smallest normal value.
+  public var leastExponent: Int {
+    switch self {
+    case .bfloat16: -126
+    case .float8E4M3: -6
+    case .float4E2M1: 0
+    }
+  }
+
+  public var largest: Float {
+    switch self {
+    case .bfloat16: 0x1.FEp127
+    case .float8E4M3: 448
+    case .float4E2M1: 6
+    }
+  }
+
+  /// What becomes of a magnitude that rounds above `largest`: `largest` itself, or infinity.
+  public var saturates: Bool { self != .bfloat16 }
+
+  /// The code of NaN, without sign; nil where there is none.
+  public var codeOfNaN: UInt8? { self == .float8E4M3 ? 0x7F : nil }
 }
 
 extension SmallFloat {
-  /// The nearest value of the format; of two equally near ones that with the even code. NaN stays NaN.
+  /// The nearest value of the format; of two equally near ones that with the even code. NaN stays NaN, zero its sign.
   ///
   /// Within one binade the values are the multiples of one quantum, so rounding is to an integer of quanta; where that
   /// rounds up to the next binade, the result is a value of the format, too.
@@ -43,35 +61,43 @@ extension SmallFloat {
   @specialized(where Scalar == Double)
   public func rounded<Scalar: RealScalar>(_ x: Scalar) -> Scalar {
     guard x.isFinite else { return x.isNaN || !saturates ? x : (x < 0 ? -Scalar(largest) : Scalar(largest)) }
-    let quantum = quantum(of: x)
-    let nearest = (x / quantum).rounded(.toNearestOrEven) * quantum
-    guard nearest.magnitude > Scalar(largest) else { return nearest }
-    let limit = saturates ? Scalar(largest) : .infinity
-    return x < 0 ? -limit : limit
+    let quantum: Scalar = powerOfTwo(max(exponent(x), leastExponent) - significandBits)
+    // Above 1/ulp there are only integers: adding and subtracting rounds to the nearest, ties to even.
+    let integers = 1.5 / Scalar.ulpOfOne
+    let nearest = ((x.magnitude / quantum + integers) - integers) * quantum
+    guard nearest <= Scalar(largest) else {
+      return Scalar(signOf: x, magnitudeOf: saturates ? Scalar(largest) : .infinity)
+    }
+    return Scalar(signOf: x, magnitudeOf: nearest)
   }
 
-  /// The distance of two neighbouring values around x: a power of two.
+  /// The exponent of a finite number as its bits have it; below every other one for zero and denormal numbers.
   @inline(__always)
-  private func quantum<Scalar: RealScalar>(of x: Scalar) -> Scalar {
-    let exponent = x == 0 ? leastExponent : max(Int(x.exponent), leastExponent)
-    return powerOfTwo(exponent - significandBits)
+  private func exponent<Scalar: RealScalar>(_ x: Scalar) -> Int {
+    Int(truncatingIfNeeded: x.exponentBitPattern) - (1 << (Scalar.exponentBitCount - 1) - 1)
   }
 
   /// The code of the nearest value.
   ///
   /// - Throws: `InputError` for NaN in a format that has none.
   /// - Precondition: the format has at most 8 bits.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func code<Scalar: RealScalar>(_ x: Scalar) throws(InputError) -> UInt8 {
     let sign: UInt8 = x.sign == .minus ? signBit : 0
     if x.isNaN {
       guard let codeOfNaN else { throw InputError("round", "\(name) cannot hold NaN") }
       return sign | codeOfNaN
     }
-    let value = rounded(x).magnitude
-    let quantum = quantum(of: value)
-    let exponent = Int(quantum.exponent) + significandBits
-    // The leading bit of a normal significand adds itself to the exponent field.
-    return sign | UInt8((exponent - leastExponent) << significandBits + Int(value / quantum))
+    let value = rounded(x)
+    let fraction = Int(
+      truncatingIfNeeded: value.significandBitPattern >> (Scalar.significandBitCount - significandBits))
+    let aboveLeast = exponent(value) - leastExponent
+    let magnitude =
+      aboveLeast >= 0
+      ? (aboveLeast + 1) << significandBits | fraction
+      : (1 << significandBits | fraction) >> -aboveLeast  // denormal: the leading bit is written out
+    return sign | UInt8(magnitude)
   }
 
   /// The value of a code.
@@ -95,6 +121,12 @@ extension SmallFloat {
 }
 
 /// 2ⁿ, exactly.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
 public func powerOfTwo<Scalar: RealScalar>(_ exponent: Int) -> Scalar {
-  Scalar(sign: .plus, exponent: Scalar.Exponent(exponent), significand: 1)
+  // The bits of a normal float32 at once: this runs for every value that is rounded.
+  guard (-126...127).contains(exponent) else {
+    return Scalar(sign: .plus, exponent: Scalar.Exponent(exponent), significand: 1)
+  }
+  return Scalar(Float(bitPattern: UInt32(exponent + 127) << 23))
 }

@@ -28,6 +28,16 @@ public enum Rounding: String, Sendable {
     }
   }
 
+  /// Where this is said: a section of the report, or the released inference code.
+  public var source: String {
+    switch self {
+    case .activation: "released code: BF16 between modules"
+    case .linearInput: "released code: act_quant before FP8 and FP4 matrices"
+    case .entry: "report 2.3.4; released code: act_quant of entries"
+    case .indexVector: "report 2.3.4, 5.2.1; released code: fp4_act_quant"
+    }
+  }
+
   /// The modes that round like this.
   public var modes: Set<NumericsMode> {
     switch self {

@@ -18,7 +18,7 @@ extension Tap {
   // MARK: Hyper-connections
 
   public static let mixes = Tap(
-    .site, "mixes", "T M", "eq-3", step: "HyperConnectionSteps.mixes", from: [])
+    .site, "mixes", "T M", "eq-3", step: "HyperConnectionSteps.mixes", from: ["streams_in"])
   public static let pre = Tap(
     .site, "pre", "T n", "eq-6", step: "HyperConnectionSteps.preGates", from: ["mixes"])
   public static let post = Tap(
@@ -28,18 +28,20 @@ extension Tap {
   public static let combination = Tap(
     .site, "combination", "T n n", "eq-8", step: "HyperConnectionSteps.sinkhorn", from: ["combination_logits"])
   public static let layerInput = Tap(
-    .site, "layer_input", "T d", "eq-1", step: "HyperConnectionSteps.preMix", from: ["pre"], rounding: .activation)
+    .site, "layer_input", "T d", "eq-1", step: "HyperConnectionSteps.preMix", from: ["streams_in", "pre"],
+    rounding: .activation)
   public static let streams = Tap(
-    .site, "streams", "T n d", "eq-1", step: "HyperConnectionSteps.postMix", from: ["post", "combination"],
+    .site, "streams", "T n d", "eq-1", step: "HyperConnectionSteps.postMix",
+    from: ["streams_in", "layer_output", "post", "combination"],
     rounding: .activation)
   static let siteTaps = [mixes, pre, post, combinationLogits, combination, layerInput, streams]
 
   public static let headMixes = Tap(
-    .head, "mixes", "T n", "2.2-head", step: "HyperConnectionSteps.mixes", from: [])
+    .head, "mixes", "T n", "2.2-head", step: "HyperConnectionSteps.mixes", from: ["streams_in"])
   public static let headGates = Tap(
     .head, "gates", "T n", "2.2-head", step: "HyperConnectionSteps.headGates", from: ["mixes"])
   public static let collapsed = Tap(
-    .head, "collapsed", "T d", "2.2-head", step: "HyperConnectionSteps.collapse", from: ["gates"],
+    .head, "collapsed", "T d", "2.2-head", step: "HyperConnectionSteps.collapse", from: ["streams_in", "gates"],
     rounding: .activation)
   static let headTaps = [headMixes, headGates, collapsed]
 
@@ -94,7 +96,7 @@ extension Tap {
 
   public static let attendedRotated = Tap(
     .attention, "attended_rotated", "T h c", "eq-19", step: "AttentionSteps.attend",
-    from: ["queries", "window_entries"], rounding: .activation)
+    from: ["queries", "window_entries", "compressed_entries", "attn.indexer.selection"], rounding: .activation)
   public static let attended = Tap(
     .attention, "attended", "T h c", "2.3.3-inverse-rotary", step: "AttentionSteps.derotated",
     from: ["attended_rotated"], rounding: .activation)
@@ -215,7 +217,7 @@ extension Tap {
     .prediction, "embedding_projected", "T d", "2.1-mtp", step: "PredictionSteps.embeddingProjected",
     from: ["embedding_normalized"], rounding: .activation)
   public static let streamsNormalized = Tap(
-    .prediction, "streams_normalized", "T n d", "2.1-mtp", step: "rmsNorm", from: [], rounding: .activation)
+    .prediction, "streams_normalized", "T n d", "2.1-mtp", step: "rmsNorm", from: ["streams_in"], rounding: .activation)
   public static let streamsQuantized = Tap(
     .prediction, "streams_quantized", "T n d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["streams_normalized"], rounding: .linearInput)

@@ -12,7 +12,8 @@ public struct Tap: Sendable {
   public let equation: String
   /// The function that makes it.
   public let step: String
-  /// The taps that it is computed from: in the same place, or after a dot or more from its block, or `model.…`.
+  /// The taps that it is computed from: in the same place, or with a dot in its block, or `model.…`. `streams_in` are
+  /// the streams that a site, a head or an MTP block gets, `layer_output` what a site surrounds.
   public let parents: [String]
   public let rounding: Rounding?
 
@@ -73,17 +74,37 @@ public struct Tap: Sendable {
 }
 
 extension Tap {
-  /// The names in a trace of what a recorded value was computed from.
+  /// The names in a trace of what a recorded value was computed from, as far as a layer has them.
   ///
-  /// - Parameter recorded: the name of a recorded value of this tap, as in `layers.2.attn.queries`
-  public func parentNames(of recorded: String) -> [String] {
+  /// - Parameters:
+  ///   - recorded: the name of a recorded value of this tap, as in `layers.2.attn.queries`
+  ///   - layers: of the model
+  public func parentNames(of recorded: String, layers: Int) -> [String] {
     let parts = recorded.split(separator: ".").map(String.init)
-    let inBlock = parts.first == "layers" || parts.first == "mtp"
-    let own = parts.dropLast(name.split(separator: ".").count)
+    let block = parts.first == "layers" || parts.first == "mtp" ? parts.prefix(2).joined(separator: ".") : ""
+    let own = parts.dropLast(name.split(separator: ".").count).joined(separator: ".")
     return parents.map { parent in
-      if parent.hasPrefix("model.") { return String(parent.dropFirst("model.".count)) }
-      let prefix = parent.contains(".") && inBlock ? Array(parts.prefix(2)) : Array(own)
-      return (prefix + [parent]).joined(separator: ".")
+      switch parent {
+      case "streams_in": return streamsIn(own: own, block: block, layers: layers)
+      case "layer_output": return own.hasSuffix("hc_attn") ? "\(block).attn.output" : "\(block).ffn.output"
+      case _ where parent.hasPrefix("model."): return String(parent.dropFirst("model.".count))
+      default:
+        let prefix = parent.contains(".") && !block.isEmpty ? block : own
+        return prefix.isEmpty ? parent : "\(prefix).\(parent)"
+      }
     }
+  }
+
+  /// Which streams a site, a head or an MTP block gets.
+  private func streamsIn(own: String, block: String, layers: Int) -> String {
+    let last = "layers.\(layers - 1).hc_ffn.streams"
+    if own.hasSuffix("hc_ffn") { return "\(block).hc_attn.streams" }
+    if block.hasPrefix("mtp") {
+      return place == .prediction ? last : own.hasSuffix("hc_head") ? "\(block).hc_ffn.streams" : "\(block).projected"
+    }
+    if own == "hc_head" { return last }
+    let layer = block.split(separator: ".").last.flatMap { Int($0) }
+    if layer == 0 { return "streams" }
+    return "layers.\(layer.map { "\($0 - 1)" } ?? "{l−1}").hc_ffn.streams"
   }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Checkpoints
 import Conformance
 import Foundation
 import GoldenTensors
+import Tensors
 
 /// The command line. Exit codes: 0 all is well, 1 a check failed, 2 the input or the command line is bad.
 @main
@@ -10,7 +12,10 @@ struct V4Oracle: ParsableCommand {
     commandName: "v4-oracle",
     abstract: "The readable reference of DeepSeek-V4, and the oracle that engines check themselves against.",
     discussion: "Exit codes: 0 all is well, 1 a check failed, 2 the input or the command line is bad.",
-    subcommands: [VerifyCommand.self, GoldenCommand.self])
+    subcommands: [
+      VerifyCommand.self, TraceCommand.self, CheckpointCommand.self, GenerateCommand.self, TapsCommand.self,
+      NumericsCommand.self, GoldenCommand.self,
+    ])
 
   static func main() {
     do {
@@ -28,6 +33,8 @@ struct V4Oracle: ParsableCommand {
     let text: String
     switch error {
     case let error as GoldenError: text = "error: \(error)"
+    case let error as InputError: text = "error: \(error)"
+    case let error as CheckpointError: text = "error: \(error)"
     case let error where exitCode(for: error) == .validationFailure: text = fullMessage(for: error)
     default: text = "error: \((error as NSError).localizedDescription)"
     }

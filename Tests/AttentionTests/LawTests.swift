@@ -138,8 +138,8 @@ import Testing
       // The same layer, its indexer replaced by one that takes every visible entry in order.
       let csa = try #require(layer.layer as? CompressedSparseLayer<Double>)
       var dense = layer.empty()
-      let expected = try csa.core(hidden, state: &dense) { (_, state) throws(InputError) in
-        _ = try state.compress(hidden, with: csa.compressor)
+      let expected = try csa.core(hidden, state: &dense, hooks: .none) { (_, state) throws(InputError) in
+        _ = try csa.core.compress(hidden, with: csa.compressor, state: &state, .none)
         return AttentionChoice(chosen: (0..<tokens).map { Array(0..<($0 + 1) / 4) })
       }.output
       return largestDifference(output.output, expected) < 1e-12
@@ -155,11 +155,11 @@ import Testing
       let keys: Tensor<Double> = try generator.normals([entries, width])
       let weights: Tensor<Double> = try generator.normals([heads])
       let steps = ReferenceIndexerSteps()
-      let plain = try steps.scores(query: query, keys: keys, weights: weights)
-      let both = try steps.scores(query: hadamard(query), keys: hadamard(keys), weights: weights)
+      let plain = try steps.scores(query: query, keys: keys, weights: weights, hooks: .none)
+      let both = try steps.scores(query: hadamard(query), keys: hadamard(keys), weights: weights, hooks: .none)
       guard largestDifference(plain, both) < 1e-12 * Double(width) else { return false }
       // One side alone is the known bug: it must not be the same.
-      let oneSide = try steps.scores(query: hadamard(query), keys: keys, weights: weights)
+      let oneSide = try steps.scores(query: hadamard(query), keys: keys, weights: weights, hooks: .none)
       return width == 1 || largestDifference(plain, oneSide) > 1e-9 || plain.elements.allSatisfy { $0 == 0 }
     }
   }

@@ -1,5 +1,6 @@
 import CompressedSparseAttention
 import CoreAttention
+import DeepSeekV4
 import HeavilyCompressedAttention
 import KnownBugs
 import RotaryEmbedding

@@ -13,7 +13,7 @@ import Testing
     let values = try Tensor(shape: [4, 3], elements: Self.reals)
     try withFile(encoding.tensors("x", [4, 3])) { writer in
       try writer.append(values, to: "x", as: encoding)
-    } read: { file in
+    } read: { file throws in
       let read: Tensor<Float> = try file.reals("x")
       let precision: Float = [.float32: 0, .bfloat16: 0x1p-8, .float16: 0x1p-11][encoding] ?? 0
       for (a, b) in zip(values.elements, read.elements) where a.isFinite {
@@ -43,7 +43,7 @@ import Testing
       (1 + 0x1p-11, 0x3F80, 0x3C00), (1 + 0x1.8p-10, 0x3F80, 0x3C02), (65519, 0x4780, 0x7BFF), (65520, 0x4780, 0x7C00),
       (0x1p-24, 0x3380, 0x0001), (0x1p-25, 0x3300, 0x0000), (0x1.8p-24, 0x33C0, 0x0002), (0x1p-14, 0x3880, 0x0400),
       (-.infinity, 0xFF80, 0xFC00), (.greatestFiniteMagnitude, 0x7F80, 0x7C00), (-0.0, 0x8000, 0x8000),
-      (.nan, 0x7FC0, 0x7E00),
+      (.nan, 0x7FC0, 0x7E00), (-.nan, 0xFFC0, 0xFE00), (Float(bitPattern: 0x7F80_0001), 0x7FC0, 0x7E00),
     ]
     let values = try Tensor(shape: [cases.count], elements: cases.map(\.value))
     for (encoding, expected) in [(MatrixEncoding.bfloat16, cases.map(\.bfloat16)), (.float16, cases.map(\.float16))] {
@@ -68,11 +68,11 @@ import Testing
     try withFile(encoding.tensors("bits", [65_536]) + encoding.tensors("again", [65_536])) { writer in
       try writer.append(all, to: "bits")
       try writer.append(all, to: "again")
-    } read: { file in
+    } read: { file throws in
       let values: Tensor<Float> = try file.reals("bits")
       try withFile(encoding.tensors("x", [65_536])) { writer in
         try writer.append(values, to: "x", as: encoding)
-      } read: { copy in
+      } read: { copy throws in
         let read: Tensor<Float> = try copy.reals("x")
         #expect(
           zip(values.elements, read.elements).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) })
@@ -90,7 +90,7 @@ import Testing
     ]
     try withFile(types.map { TensorDescription($0.0.rawValue, $0.0, [2]) }) { writer in
       for (type, bytes, _) in types { try writer.append(bytes, to: type.rawValue) }
-    } read: { file in
+    } read: { file throws in
       for (type, bytes, values) in types {
         #expect(try file.integers(type.rawValue).elements == values)
         #expect(try file.integers(type.rawValue, rows: 1..<2).elements == [values[1]])
@@ -113,7 +113,7 @@ import Testing
       writer in
       for tensor in tensors { try writer.append(Array(repeating: 1, count: 3 * tensor.type.size), to: tensor.name) }
       try writer.append(try Tensor(shape: [], elements: [-5]), to: "scalar")
-    } read: { file in
+    } read: { file throws in
       #expect(file.tensors.count == StorageType.allCases.count + 2)
       for tensor in tensors { #expect(file.tensor(tensor.name) == tensor) }
       #expect(try file.integers("scalar") == Tensor(shape: [], elements: [-5]))
@@ -140,7 +140,7 @@ import Testing
     let names = ["", "a b", "quote\"", "back\\slash", "line\nbreak", "naïve 漢字 🜁", "slash/", "{}[],:"]
     try withFile(names.map { TensorDescription($0, .uint8, [1]) }) { writer in
       for (position, name) in names.enumerated() { try writer.append([UInt8(position)], to: name) }
-    } read: { file in
+    } read: { file throws in
       for (position, name) in names.enumerated() { #expect(try file.bytes(name).elements == [UInt8(position)]) }
     }
   }

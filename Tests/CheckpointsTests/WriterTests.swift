@@ -24,7 +24,7 @@ import Testing
       ("'c' was not declared", { sink in try sink.append([], to: "c") }),
     ]
     for (problem, fill) in failures {
-      try withTemporaryFolder { folder in
+      try withTemporaryFolder { folder throws in
         try expectError(problem, "x.safetensors", or: nil) {
           try SafetensorsWriter.write(folder + "/x.safetensors", tensors: Self.tensors) { try fill($0) }
         }
@@ -41,13 +41,13 @@ import Testing
   }
 
   @Test func whatStoodThereStaysAfterAnErrorAndIsReplacedWithoutOne() throws {
-    try withTemporaryFolder { folder in
+    try withTemporaryFolder { folder throws in
       let path = try put(Data("old".utf8), "x.safetensors", in: folder)
       #expect(throws: Interruption.self) {
         try SafetensorsWriter.write(path, tensors: Self.tensors) { _ in throw Interruption() }
       }
       #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
-      try SafetensorsWriter.write(path, tensors: []) { writer in
+      try SafetensorsWriter.write(path, tensors: []) { writer throws in
         #expect(try members(of: folder).count == 2)
         #expect(writer.name == "x.safetensors")
       }
@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test func aFolderThatCannotTakeAFileAtTheEndIsLeftAsItWas() throws {
-    try withTemporaryFolder { folder in
+    try withTemporaryFolder { folder throws in
       #expect(throws: CheckpointError.self) {
         try CheckpointWriter.write(folder, tensors: Self.tensors, shardBytes: 1) { writer in
           try writer.append(Array(repeating: 0, count: 8), to: "a")
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func refusesWhatMakesNoFile() throws {
-    try withTemporaryFolder { folder in
+    try withTemporaryFolder { folder throws in
       let cases: [([TensorDescription], String)] = [
         ([Self.tensors[0], Self.tensors[0]], "'a' occurs twice"),
         ([TensorDescription("__metadata__", .uint8, [1])], "'__metadata__' cannot be the name of a tensor"),
@@ -104,7 +104,7 @@ import Testing
 
   /// What other readers rely on: the length in 8 bytes, JSON padded to a multiple of 8, metadata, wide elements first.
   @Test func bytesOfAFile() throws {
-    try withTemporaryFolder { folder in
+    try withTemporaryFolder { folder throws in
       let path = folder + "/x.safetensors"
       try SafetensorsWriter.write(path, tensors: Self.tensors.reversed()) { writer in
         try writer.append([7, 8, 9], to: "b")

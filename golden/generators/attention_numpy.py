@@ -1,20 +1,30 @@
 """Generator B: the golden operations of DeepSeek-V4's attention in NumPy, written from the report (2.3) and the facts.
 
 Axes: T tokens, d model width, h query heads, c head width, r rotary dims, q query latent, g output groups,
-p group rank, m compression ratio, N compressed entries, w width of a compressor's projections (2c where blocks
-overlap, else c), H index heads, i index head width, k top-k, K = min(k, N), W window. `[...]` in a docstring is a
-shape. Positions count from 0. All tokens are computed at once, in one prefill, however they are to be fed.
+p group rank, m compression ratio, N compressed entries, S entries of one token, H index heads, i index head width,
+k top-k, K = min(k, N), W window. `[...]` in a docstring is a shape. Positions count from 0. All tokens are computed at
+once, in one prefill, however they are to be fed.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
+from compression_numpy import OVERLAPPING_RATIO, Past, compressor
 from oracle_numpy import Arithmetic, Array, Tensors
-from rotary_numpy import divide_by_rms, dot, hadamard, project, rotary_frequencies, rotate, softmax
+from precision_numpy import arithmetic_of
+from rotary_numpy import (
+    dot,
+    hadamard,
+    head_norm,
+    project,
+    project_quantized,
+    rms_norm,
+    rotary_frequencies,
+    rotate,
+    softmax,
+)
 
-OVERLAPPING_RATIO = 4  # blocks of this ratio overlap, and have an indexer
-WINDOW, ENTRIES, INDEX_KEYS, COMPRESSOR, INDEX_COMPRESSOR = 0, 1, 2, 3, 5  # tensor numbers of the state generator
+SLOT_BLOCK = 64  # slots that the deployed attention takes at a time
+WINDOW, ENTRIES, INDEX_KEYS, INDEX_COMPRESSOR = 0, 1, 2, 5  # tensor numbers of the state generator
 
 
 # Rotary embedding (report 2.3.3)
@@ -28,89 +38,7 @@ def rotary(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: T
     return {"frequencies": frequencies.astype(arithmetic.dtype), "rotated": rotated}
 
 
-# State
-
-
-def splitmix64(x: Array) -> Array:
-    """The SplitMix64 hash of each number, modulo 2^64."""
-    z = x + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a layer holds of the tokens before position `start`: generated from a seed. The default is nothing."""
-
-    start: int = 0
-    seed: int = 0
-
-    def tensor(self, number: int, rows: Array, columns: int, dtype: np.dtype) -> Array:
-        """Rows of one tensor: 24 bits of a hash of (seed, number, row, column), in [-1, 1). -> [rows,columns]"""
-        origin = np.uint64((self.seed * 1000003 + number * 2**32 * 257) % 2**64)
-        elements = rows.astype(np.uint64)[:, None] * np.uint64(65537) + np.arange(columns, dtype=np.uint64)
-        bits = splitmix64(elements + origin) >> np.uint64(40)
-        return (bits / 2**23 - 1).astype(dtype)
-
-    def extended(self, number: int, rows: Array, new: Array) -> Array:
-        """Rows of the past, then the new ones. new [T,c] -> [rows+T,c]"""
-        return np.concatenate([self.tensor(number, rows, new.shape[1], new.dtype), new])
-
-
 # Token compression (report 2.3.1, 2.3.2)
-
-
-def overlap(blocks: Array, before: float) -> Array:
-    """First half of the channels of the previous block's rows, second half of this block's; `before` precedes block 0.
-
-    blocks [N,m,2c] -> [N,2m,c]
-    """
-    earlier, current = np.split(blocks, 2, axis=-1)
-    previous = np.full_like(earlier, before)
-    previous[1:] = earlier[:-1]
-    return np.concatenate([previous, current], axis=1)
-
-
-def pool(arithmetic: Arithmetic, kv: Array, score: Array, position_bias: Array) -> Array:
-    """(11), (12) overlapping, (22), (23) plain: softmax of score + bias per channel over a block's rows, weighs kv.
-
-    kv, score [T,w], position_bias [m,w] -> [N,c], N = floor(T/m)
-    """
-    m, width = position_bias.shape
-    n = len(kv) // m
-    kv = kv[: n * m].reshape(n, m, width)
-    score = score[: n * m].reshape(n, m, width) + position_bias
-    if m == OVERLAPPING_RATIO:
-        kv, score = overlap(kv, 0), overlap(score, -np.inf)
-    return arithmetic.total(softmax(arithmetic, score, 1) * kv, 1)
-
-
-def compressor(
-    arithmetic: Arithmetic,
-    parameters: dict,
-    hidden: Array,
-    weights: Tensors,
-    prefix: str = "",
-    past: Past = Past(),
-    number: int = COMPRESSOR,
-) -> Tensors:
-    """(9) to (12), (20) to (23): the blocks that these tokens complete, pooled, normalised, rotated.
-
-    The position is that of a block's first token. The past gives the rows of the unfinished block and, where blocks
-    overlap, of the one before. hidden [T,d] -> [N,c] each
-    """
-    bias, m = weights[prefix + "position_bias"], int(parameters["ratio"])
-    block = past.start // m
-    first_block = max(0, block - 1) if m == OVERLAPPING_RATIO else block
-    rows = np.arange(first_block * m, past.start)
-    kv = past.extended(number, rows, project(arithmetic, hidden, weights[prefix + "kv_projection"]))
-    score = past.extended(number + 1, rows, project(arithmetic, hidden, weights[prefix + "gate_projection"]))
-    pooled = pool(arithmetic, kv, score, bias)[block - first_block :]
-    normalized = divide_by_rms(arithmetic, pooled, parameters["norm_epsilon"]) * weights[prefix + "norm"]
-    positions = (block + np.arange(len(pooled))) * m
-    entries = rotate(arithmetic, normalized, positions, rotary_frequencies(parameters, weights))
-    return {"pooled": pooled, "normalized": normalized, "entries": entries}
 
 
 def compress(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
@@ -124,13 +52,18 @@ def compress(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights:
 def index_scores(arithmetic: Arithmetic, queries: Array, keys: Array, head_weights: Array, visible: Array) -> Array:
     """(16): I[t,s] = sum_h w[t,h] ReLU(q[t,h] . K[s]) for s < visible[t], else -infinity.
 
+    The deployed ones are BF16: each product, each weighted ReLU, their sum.
     queries [T,H,i], keys [N,i], head_weights [T,H], visible [T] -> [T,N]
     """
     scores = np.full((len(queries), len(keys)), -np.inf, arithmetic.dtype)
     keys = np.ascontiguousarray(keys.T)
     for t, seen in enumerate(visible):
-        products = dot(arithmetic, queries[t], keys[:, :seen])
-        scores[t, :seen] = dot(arithmetic, head_weights[t : t + 1], np.maximum(products, 0))[0]
+        relu = np.maximum(arithmetic.bf16(dot(arithmetic, queries[t], keys[:, :seen])), 0)
+        if arithmetic.deployed:
+            weighted = arithmetic.bf16(head_weights[t, :, None] * relu)
+            scores[t, :seen] = arithmetic.bf16(arithmetic.total(weighted, 0))
+        else:
+            scores[t, :seen] = dot(arithmetic, head_weights[t : t + 1], relu)[0]
     return scores
 
 
@@ -163,17 +96,21 @@ def index(
     """
     tokens, heads, width = len(hidden), int(parameters["index_heads"]), len(weights["index_norm"])
     ratio, positions = int(parameters["ratio"]), past.start + np.arange(tokens)
-    queries = project(arithmetic, query_latent, weights["index_query_projection"]).reshape(tokens, heads, width)
+    queries = project_quantized(arithmetic, query_latent, weights["index_query_projection"])
+    queries = queries.reshape(tokens, heads, width)
     queries = rotate(arithmetic, queries, positions, rotary_frequencies(parameters, weights))
-    queries = hadamard(arithmetic, queries)
+    cached = arithmetic.cached_index("index_queries", hadamard(arithmetic, queries))
     keys = compressor(arithmetic, parameters, hidden, weights, "index_", past, INDEX_COMPRESSOR)["entries"]
-    keys = past.extended(INDEX_KEYS, np.arange(past.start // ratio), hadamard(arithmetic, keys))
-    head_weights = project(arithmetic, hidden, weights["index_weights_projection"]) * width**-0.5 * heads**-0.5
+    cached |= arithmetic.cached_index("index_keys", hadamard(arithmetic, keys))
+    queries = cached["index_queries"]
+    keys = past.extended(INDEX_KEYS, np.arange(past.start // ratio), cached["index_keys"])
+
+    head_weights = arithmetic.bf16(project(arithmetic, hidden, weights["index_weights_projection"]))
+    head_weights = arithmetic.bf16(head_weights * width**-0.5 * heads**-0.5)
     visible = (positions + 1) // ratio
     scores = index_scores(arithmetic, queries, keys, head_weights, visible)
     selection, margin = select(scores, visible, int(parameters["index_topk"]))
-    return {
-        "index_queries": queries,
+    return cached | {
         "index_keys": keys,
         "index_weights": head_weights,
         "index_scores": scores,
@@ -200,6 +137,28 @@ def attend(arithmetic: Arithmetic, queries: Array, entries: Array, sinks: Array)
     return dot(arithmetic, probabilities, entries)
 
 
+def attend_in_blocks(
+    arithmetic: Arithmetic, queries: Array, recent: Array, selected: Array, sinks: Array, window: int
+) -> Array:
+    """(27) as deployed: an online softmax over blocks of slots, whose exponentials are BF16 where they weigh entries.
+
+    The slots are `window` ones for the recent entries, then the selected ones; empty slots weigh nothing.
+    queries [h,c], recent [.,c], selected [.,c], sinks [h] -> [h,c]
+    """
+    entries = np.concatenate([recent, selected])
+    scores = dot(arithmetic, queries, np.ascontiguousarray(entries.T)) * entries.shape[1] ** -0.5
+    blocks = np.concatenate([np.arange(len(recent)), window + np.arange(len(selected))]) // SLOT_BLOCK
+    highest = np.full((len(queries), 1), -np.inf, arithmetic.dtype)
+    denominator, numerator = np.zeros_like(highest), np.zeros_like(queries)
+    for block in np.unique(blocks):
+        here = blocks == block
+        before, highest = highest, np.maximum(highest, scores[:, here].max(axis=1, keepdims=True))
+        rescale, exponentials = np.exp(before - highest), np.exp(scores[:, here] - highest)
+        denominator = denominator * rescale + arithmetic.total(exponentials, 1, keepdims=True)
+        numerator = numerator * rescale + dot(arithmetic, arithmetic.bf16(exponentials), entries[here])
+    return numerator / (denominator + np.exp(sinks[:, None] - highest))
+
+
 def attend_all(
     arithmetic: Arithmetic,
     queries: Array,
@@ -216,8 +175,11 @@ def attend_all(
     attended = np.empty_like(queries)
     for t, end in enumerate(range(len(window_entries) - len(queries) + 1, len(window_entries) + 1)):
         recent, selected = window_entries[max(0, end - window) : end], entries[selection[t][selection[t] >= 0]]
-        attended[t] = attend(arithmetic, queries[t], np.concatenate([recent, selected]), sinks)
-    return attended
+        if arithmetic.deployed:
+            attended[t] = attend_in_blocks(arithmetic, queries[t], recent, selected, sinks, window)
+        else:
+            attended[t] = attend(arithmetic, queries[t], np.concatenate([recent, selected]), sinks)
+    return arithmetic.bf16(attended)
 
 
 def core_attention(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
@@ -233,7 +195,7 @@ def grouped_output(arithmetic: Arithmetic, attended: Array, down: Array, up: Arr
     """
     tokens = len(attended)
     latent = project(arithmetic, attended.reshape(tokens, groups, -1), down.reshape(groups, -1, down.shape[1]))
-    return project(arithmetic, latent.reshape(tokens, -1), up)
+    return project_quantized(arithmetic, arithmetic.bf16(latent).reshape(tokens, -1), up)
 
 
 def used_entries(past: Past, past_entries: int, new: Array, selection: Array) -> tuple[Array, Array]:
@@ -253,27 +215,29 @@ def layer(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Te
     positions = past.start + np.arange(tokens)
     frequencies = rotary_frequencies(parameters, weights)
 
-    latent = project(arithmetic, hidden, weights["query_down"])
-    latent = divide_by_rms(arithmetic, latent, epsilon) * weights["query_norm"]
-    queries = project(arithmetic, latent, weights["query_up"]).reshape(tokens, int(parameters["heads"]), width)
-    queries = rotate(arithmetic, divide_by_rms(arithmetic, queries, epsilon), positions, frequencies)
-    kv = project(arithmetic, hidden, weights["kv_projection"])
-    kv = divide_by_rms(arithmetic, kv, epsilon) * weights["kv_norm"]
-    kv = rotate(arithmetic, kv, positions, frequencies)
-    result = {"query_latent": latent, "queries": queries, "window_entries": kv}
+    latent = project_quantized(arithmetic, hidden, weights["query_down"])
+    latent = rms_norm(arithmetic, latent, weights["query_norm"], epsilon)
+    queries = project_quantized(arithmetic, latent, weights["query_up"])
+    queries = head_norm(arithmetic, queries.reshape(tokens, int(parameters["heads"]), width), epsilon)
+    queries = rotate(arithmetic, queries, positions, frequencies)
+    kv = project_quantized(arithmetic, hidden, weights["kv_projection"])
+    kv = rotate(arithmetic, rms_norm(arithmetic, kv, weights["kv_norm"], epsilon), positions, frequencies)
+    result = {"query_latent": latent, "queries": queries}
+    result |= arithmetic.cached_entries("window_entries", kv, 2 * len(frequencies))
 
     entries, selection, past_entries = np.empty((0, width), arithmetic.dtype), np.empty((tokens, 0), np.int64), 0
     if ratio > 0:
         entries = compressor(arithmetic, parameters, hidden, weights, "compressor_", past)["entries"]
-        past_entries = past.start // ratio
-        result["compressed_entries"] = entries
+        result |= arithmetic.cached_entries("compressed_entries", entries, 2 * len(frequencies))
+        entries, past_entries = result["compressed_entries"], past.start // ratio
         numbers = np.arange(past_entries + len(entries))
         selection = np.where(numbers < (positions[:, None] + 1) // ratio, numbers, -1)
     if ratio == OVERLAPPING_RATIO:
         result |= index(arithmetic, parameters, hidden, latent, weights, past)
         selection = result["selection"]
 
-    window_entries = past.extended(WINDOW, np.arange(max(0, past.start - window + 1), past.start), kv)
+    recent = np.arange(max(0, past.start - window + 1), past.start)
+    window_entries = past.extended(WINDOW, recent, result["window_entries"])
     entries, selection = used_entries(past, past_entries, entries, selection)
     attended = attend_all(arithmetic, queries, window_entries, entries, selection, weights["sinks"], window)
     attended = rotate(arithmetic, attended, positions, frequencies, -1)
@@ -283,9 +247,12 @@ def layer(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Te
 
 
 def attention(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
-    """An attention layer from an empty state."""
+    """An attention layer from an empty state; what it would cache is shown as well where that is rounded."""
     result = layer(arithmetic, parameters, inputs, weights, Past())
-    return {name: x for name, x in result.items() if name not in ("index_queries", "index_keys", "index_weights")}
+    inner = {"index_weights"}
+    if parameters.get("numerics", "exact") == "exact":
+        inner |= {"index_queries", "index_keys"}
+    return {name: x for name, x in result.items() if name not in inner}
 
 
 def attention_from_state(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
@@ -318,7 +285,6 @@ def run(
     permutation_seed: int | None = None,
 ) -> Tensors:
     """The expected tensors of one operation, reals in dtype; with a seed every axis is summed in a random order."""
-    generator = None if permutation_seed is None else np.random.default_rng(permutation_seed)
-    arithmetic = Arithmetic(np.dtype(dtype), generator)
+    arithmetic = arithmetic_of(parameters.get("numerics", "exact"), dtype, permutation_seed)
     parameters = arithmetic.parameters(parameters)
     return MODEL[operation](arithmetic, parameters, arithmetic.tensors(inputs), arithmetic.tensors(weights))

@@ -48,7 +48,7 @@ class Built:
 def load_oracle_a() -> Oracle | None:
     """Oracle A; None, and a line that says so, where its packages are not installed."""
     try:
-        modules = ("oracle_transformers", "attention_transformers")
+        modules = ("oracle_transformers", "attention_transformers", "model_transformers")
         return Oracle(*(importlib.import_module(name) for name in modules))
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "transformers"):

@@ -4,7 +4,7 @@ Numbers come from `np.random.default_rng(seed)` with a seed of the case's own, s
 another one was added.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,9 +22,25 @@ REALS = (  # parameters stored as float64
 MARGIN_FLOOR = 1e-3  # every selection that is not a deliberate tie or near tie has gaps above this share of its scale
 
 
+def rounding_of(name: str, tensors: Collection[str]) -> str | None:
+    """The name of the rounded tensor that `name` is, or whose `.margin` it is; None for any other."""
+    stem = name.removesuffix(".margin")
+    return stem if f"{stem}.unrounded" in tensors else None
+
+
+def judged_margins(tensors: Collection[str]) -> list[str]:
+    """The margins of selections, which an engine has to give; those of roundings are not among them."""
+    return [name for name in tensors if name.split(".")[-1] == "margin" and not rounding_of(name, tensors)]
+
+
 def scaled_by(name: str, tensors: Mapping[str, object]) -> str:
-    """The expected tensor whose magnitude is the scale of `name`: its own, but of a margin the scores it is made of."""
+    """The expected tensor whose magnitude is the scale of `name`.
+
+    Its own, but of a margin the scores it is made of, and of what comes with a rounding the unrounded tensor.
+    """
     scores = [score for score in ("selection_scores", "index_scores") if score in tensors]
+    if stem := rounding_of(name, tensors):
+        return f"{stem}.unrounded"
     return scores[0] if name == "margin" and scores else name
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from agreement import AGREEMENT_LIMIT, Expected, Fault, distance
-from case import Array, Case
+from agreement import AGREEMENT_LIMIT, WITHOUT_EVIDENCE, Expected, Fault, distance, same
+from case import Array, Case, scaled_by
 
 FORMAT_VERSION = 1
 COMPRESS_ABOVE = 1024  # bytes
@@ -31,7 +31,7 @@ def set_evidence(dataset: h5py.Dataset, expected: Expected) -> None:
     """The attributes of an expected dataset."""
     dataset.attrs["judge"] = attribute(expected.judge)
     dataset.attrs["confirmed_by"] = attribute(",".join(expected.confirmed_by))
-    if expected.judge == "exact":
+    if expected.judge in WITHOUT_EVIDENCE:
         return
     dataset.attrs["scale"] = attribute(expected.scale)
     for oracle, agreement in sorted(expected.agreements.items()):
@@ -109,16 +109,18 @@ def difference(stored: Path, rebuilt: Path) -> str | None:
             return f"{name}: type {value.dtype} is stored, not {new[name].dtype}"
         judge = old_attributes.get(f"{name}@judge", b"exact").decode()
         if judge == "exact":
-            if not np.array_equal(value, new[name], equal_nan=value.dtype.kind == "f"):
+            if not same(value, new[name]):
                 return f"{name}: other values are stored"
             continue
-        scale = old_attributes[f"{name}@scale"]
+        scale = old_attributes[f"{scaled_by(name, old) if judge in WITHOUT_EVIDENCE else name}@scale"]
         try:
             error = distance(judge, value, new[name], name) / scale
         except Fault as fault:
             return str(fault)
         if error > AGREEMENT_LIMIT:
             return f"{name}: the stored value is {error:.2g} of its scale away"
+        if judge in WITHOUT_EVIDENCE:
+            continue
         spreads = {
             key: [v for k, v in side.items() if k.startswith(f"{name}@spread_")]
             for key, side in (("old", old_attributes), ("new", new_attributes))

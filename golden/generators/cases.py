@@ -6,6 +6,7 @@ from functools import cache
 from case import Case
 from cases_attention import attention_cases
 from cases_attention_refused import attention_refusals
+from cases_attention_rounded import rounded_attention_cases
 from cases_attention_special import special_attention_cases
 from cases_attention_speculation import speculation_cases
 from cases_attention_state import attention_state_cases
@@ -17,6 +18,9 @@ from cases_harness import harness_cases
 from cases_hash_routing import hash_cases
 from cases_hyper_connections import hyper_connection_cases
 from cases_indexer import indexer_cases
+from cases_low_precision import low_precision_cases
+from cases_model import model_cases
+from cases_mtp import mtp_cases
 from cases_refused import refused_cases
 from cases_rotary import rotary_cases
 from equations import EQUATION_IDS
@@ -29,6 +33,7 @@ def all_cases() -> tuple[Case, ...]:
     cases += routing_cases() + hash_cases() + expert_and_mixture_cases() + refused_cases()
     cases += rotary_cases() + compression_cases() + indexer_cases() + core_attention_cases() + attention_cases()
     cases += speculation_cases() + special_attention_cases() + attention_state_cases() + attention_refusals()
+    cases += low_precision_cases() + rounded_attention_cases() + model_cases() + mtp_cases()
     repeated = [case for case, count in Counter(case.id for case in cases).items() if count > 1]
     if repeated:
         raise ValueError(f"two cases have the id {repeated[0]}")

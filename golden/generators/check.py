@@ -18,8 +18,8 @@ import numpy as np
 GOLDEN = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(GOLDEN))
 
-from case import scaled_by  # noqa: E402
-from read_case import judge, read_case  # noqa: E402
+from case import judged_margins, rounding_of, scaled_by  # noqa: E402
+from read_case import judge, judge_rounded, read_case  # noqa: E402
 
 Json = dict[str, Any]
 
@@ -89,10 +89,13 @@ def tensor_faults(name: str, group: h5py.Group, tensor: Json, rule: Json) -> Ite
     if stated != (tensor["shape"], tensor["dtype"], tensor["judge"], ",".join(tensor["confirmed_by"])):
         yield f"{name}: shape, type, judge or confirmation is {stated} in the file and something else in the manifest"
         return
+    if tensor["judge"] in ("rounded", "none"):
+        yield from rounding_faults(name, group, rule)
+        return
     if judge(value, value, tensor) != 0:
         yield f"{name}: the stored value does not pass its own judge"
     if tensor["judge"] == "exact":
-        if value.size and judge(value, value + 1, tensor) <= 1:
+        if value.size and judge(value, 2 * value + 1, tensor) <= 1:
             yield f"{name}: a wrong value passes the judge"
         return
     agreements = [attributes[key] for key in attributes if key.startswith("agreement_")]
@@ -108,6 +111,23 @@ def tensor_faults(name: str, group: h5py.Group, tensor: Json, rule: Json) -> Ite
     for precision, tolerance in zip(("float", "double"), tolerances, strict=True):
         step = 1.5 * tolerance * (np.abs(value) if tensor["judge"] == "relative" else 1.0)
         if np.isfinite(value).any() and not judge(value, value + step, tensor, precision) > 1:
+            yield f"{name}: an error of 1.5 tolerances passes the judge"
+
+
+def rounding_faults(name: str, group: h5py.Group, rule: Json) -> Iterator[str]:
+    """Where a rounded tensor and its margin do not belong together, or a wrong value passes the judge."""
+    if (stem := rounding_of(name, group)) is None or {f"{stem}.unrounded", f"{stem}.margin"} - group.keys():
+        yield f"{name}: its unrounded values or its margins are missing"
+        return
+    value, unrounded, margin = (group[key][()] for key in (stem, f"{stem}.unrounded", f"{stem}.margin"))
+    clear = np.isinf(margin)
+    if not (margin >= 0).all() or not np.array_equal(value[clear], unrounded[clear]):
+        yield f"{name}: a margin is negative, or infinite where a value was rounded"
+    for tolerance in tolerance_of(group[f"{stem}.unrounded"].attrs, rule):
+        if judge_rounded(value, value, unrounded, margin, tolerance) != 0:
+            yield f"{name}: the stored value does not pass its own judge"
+        wrong = value + 1.5 * tolerance
+        if value.size and not judge_rounded(value, wrong, unrounded, margin, tolerance) > 1:
             yield f"{name}: an error of 1.5 tolerances passes the judge"
 
 
@@ -144,8 +164,10 @@ def case_faults(entry: Json, manifest: Json, golden: Path) -> Iterator[str]:
     if expected.keys() != entry["tensors"].keys():
         yield f"the file expects {sorted(expected)}, the manifest {sorted(entry['tensors'])}"
         return
-    if "margin" in expected and float(entry["smallest_margin"]) != expected["margin"].min():
-        yield f"smallest_margin is {entry['smallest_margin']}, the file says {expected['margin'].min()}"
+    if margins := judged_margins(expected):
+        smallest = min(expected[name].min() for name in margins)
+        if float(entry["smallest_margin"]) != smallest:
+            yield f"smallest_margin is {entry['smallest_margin']}, the file says {smallest}"
     if "index_scores" in expected:
         yield from selection_faults(expected, int(parameters["index_topk"]))
     with h5py.File(path, "r") as file:

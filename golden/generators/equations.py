@@ -26,6 +26,7 @@ EQUATIONS = [
     Equation("2.2-norm", "2.2", "RMS normalisation of the flattened streams"),
     Equation("2.2-expand", "2.2", "streams start as copies of the embedding"),
     Equation("2.2-head", "2.2", "collapse of the streams after the last layer (released code)"),
+    Equation("2.2-block", "2.2", "order of a block: attention site, expert site; and of the blocks of a model"),
     Equation("2.1-affinity", "2.1", "affinity: sqrt(softplus(logit))"),
     Equation("2.1-selection", "2.1", "top-k experts by affinity + bias"),
     Equation("2.1-weights", "2.1", "slot weights: selected affinities over their sum, times the route scale"),
@@ -34,6 +35,7 @@ EQUATIONS = [
     Equation("2.1-clamp", "2.1", "clamp of an expert: gate capped above, up clipped on both sides"),
     Equation("2.1-shared-expert", "2.1", "shared expert: same clamp, weight 1"),
     Equation("2.1-mixture", "2.1", "mixture: routed slots plus the shared expert"),
+    Equation("2.1-mtp", "2.1", "multi-token prediction: both projections, a block, its own head, the shared LM head"),
     Equation("eq-9", "2.3.1", "CSA: kv entries of both streams, C^a and C^b"),
     Equation("eq-10", "2.3.1", "CSA: compression scores of both streams, Z^a and Z^b"),
     Equation("eq-11", "2.3.1", "CSA: softmax per channel over the 2m rows of two blocks, with position biases"),
@@ -61,6 +63,10 @@ EQUATIONS = [
     Equation("2.3.1-grouped-output", "2.3.1", "grouped output projection"),
     Equation("2.3.1-hadamard", "2.3.1", "Hadamard transform of indexer queries and keys (released code)"),
     Equation("2.3.1-visibility", "2.3.1", "an entry is visible from the last token of its block on"),
+    Equation("2.3.4-entry-precision", "2.3.4", "window and compressed entries in FP8, but for their rotary dims"),
+    Equation("2.3.4-index-precision", "2.3.4", "index queries and keys in FP4"),
+    Equation("4.2.3-deployed-activations", "4.2.3", "activations in BF16, inputs of linear maps FP8 (released code)"),
+    Equation("5.2.1-block-quantization", "5.2.1", "FP8 and FP4 in blocks, with scales that are powers of two"),
 ]
 
 EQUATION_IDS = frozenset(equation.id for equation in EQUATIONS)

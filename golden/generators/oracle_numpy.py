@@ -8,6 +8,7 @@ Every sum goes through `Arithmetic.total` or `Arithmetic.contract`, so that its 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,10 +23,14 @@ REAL_PARAMETERS = {"epsilon", "norm_epsilon", "route_scale", "clamp_limit"}
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """The dtype of all real numbers, and the order of all sums (NumPy's own unless `generator` is set)."""
+    """The dtype of all real numbers, and the order of all sums (NumPy's own unless `generator` is set).
+
+    The last four methods mark the places where the released model rounds; here they do not. `precision_numpy` does.
+    """
 
     dtype: np.dtype
     generator: np.random.Generator | None = None
+    deployed: ClassVar[bool] = False
 
     def parameters(self, parameters: dict) -> dict:
         """Real parameters to dtype; counts and choices unchanged."""
@@ -61,6 +66,22 @@ class Arithmetic:
     def normalize(self, x: Array, axis: int, epsilon: np.floating | int = 0) -> Array:
         """x / (sum of x over axis + epsilon)."""
         return x / (self.total(x, axis, keepdims=True) + epsilon)
+
+    def bf16(self, x: Array) -> Array:
+        """An activation that is stored as BF16."""
+        return x
+
+    def linear_input(self, x: Array) -> Array:
+        """The input of a linear map whose weight is stored as FP8 or FP4."""
+        return x
+
+    def cached_entries(self, name: str, x: Array, rotary_dims: int) -> Tensors:
+        """Window or compressed entries; where they are rounded, also before that and with margins."""
+        return {name: x}
+
+    def cached_index(self, name: str, x: Array) -> Tensors:
+        """Index queries or keys; where they are rounded, also before that and with margins."""
+        return {name: x}
 
 
 def sigmoid(x: Array) -> Array:
@@ -115,7 +136,7 @@ def sinkhorn_knopp(arithmetic: Arithmetic, logits: Array, iterations: int, epsil
 
 def collapse(arithmetic: Arithmetic, gates: Array, streams: Array) -> Array:
     """sum_j gates[j] X[j]. gates [T,n], streams [T,n,d] -> [T,d]"""
-    return arithmetic.contract(gates[:, None, :], streams)[:, 0, :]
+    return arithmetic.bf16(arithmetic.contract(gates[:, None, :], streams)[:, 0, :])
 
 
 def distribute(arithmetic: Arithmetic, post: Array, output: Array, combination: Array, streams: Array) -> Array:
@@ -123,7 +144,8 @@ def distribute(arithmetic: Arithmetic, post: Array, output: Array, combination: 
 
     post [T,n], output [T,d], combination [T,n,n], streams [T,n,d] -> [T,n,d]
     """
-    return post[:, :, None] * output[:, None, :] + arithmetic.contract(combination.swapaxes(-2, -1), streams)
+    mixed = arithmetic.contract(combination.swapaxes(-2, -1), streams)
+    return arithmetic.bf16(post[:, :, None] * output[:, None, :] + mixed)
 
 
 def expand(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
@@ -152,14 +174,13 @@ def equation_8(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weight
     return {"residual_mixing": matrix}
 
 
-def site(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
-    """One mHC site around a layer, equations (1) and (3) to (8) as released. The M mixes hold pre, post, comb in turn.
+def before_layer(arithmetic: Arithmetic, parameters: dict, streams: Array, weights: Tensors) -> Tensors:
+    """An mHC site up to the input of its layer, equations (3) to (8) as released; the M mixes hold pre, post, comb.
 
     pre = sigmoid(mix scale[0] + base) + epsilon        post = 2 sigmoid(mix scale[1] + base)
-    comb = sinkhorn(reshape(mix scale[2] + base, n, n)), row-major
+    comb = sinkhorn(reshape(mix scale[2] + base, n, n)), row-major        streams [T,n,d]
     """
     iterations, epsilon = parameters["iterations"], parameters["epsilon"]
-    streams = inputs["streams"]
     tokens, n, _ = streams.shape
     mixes = mixing(arithmetic, streams, weights["projection"], parameters["norm_epsilon"])
     logits = mixes * np.repeat(weights["scale"], [n, n, n * n]) + weights["base"]
@@ -174,8 +195,15 @@ def site(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Ten
         "combination_logits": combination_logits,
         "combination": combination,
         "layer_input": collapse(arithmetic, pre, streams),
-        "streams_out": distribute(arithmetic, post, inputs["layer_output"], combination, streams),
     }
+
+
+def site(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
+    """One mHC site around a layer whose output is given, equations (1) and (3) to (8)."""
+    streams = inputs["streams"]
+    result = before_layer(arithmetic, parameters, streams, weights)
+    streams = distribute(arithmetic, result["post"], inputs["layer_output"], result["combination"], streams)
+    return result | {"streams_out": streams}
 
 
 def head(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
@@ -252,16 +280,20 @@ def expert(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: T
 
     The slot weight comes before the down projection.
     """
-    gate = arithmetic.linear(inputs["hidden"], weights["gate_projection"])
-    up = arithmetic.linear(inputs["hidden"], weights["up_projection"])
+    hidden = arithmetic.linear_input(inputs["hidden"])
+    gate = arithmetic.bf16(arithmetic.linear(hidden, weights["gate_projection"]))
+    up = arithmetic.bf16(arithmetic.linear(hidden, weights["up_projection"]))
     swiglu = clamped_swiglu(gate, up, parameters["clamp_limit"])
-    activation = inputs["slot_weights"][:, None] * swiglu
-    output = arithmetic.linear(activation, weights["down_projection"])
+    activation = arithmetic.bf16(inputs["slot_weights"][:, None] * swiglu)
+    output = arithmetic.bf16(arithmetic.linear(arithmetic.linear_input(activation), weights["down_projection"]))
     return {"gate": gate, "up": up, "activation": activation, "output": output}
 
 
-def mixture(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
-    """output = routed + shared; routed = sum over the k slots of expert[index](x, weight); shared has weight 1."""
+def route_and_mix(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
+    """A mixture with everything of its router.
+
+    output = routed + shared; routed = sum over the k slots of expert[index](x, weight); shared has weight 1.
+    """
     route = {"learned": router, "hash": hash_router}[parameters["routing"]]
     routing = route(arithmetic, parameters, inputs, weights)
     hidden, indices, slot_weights = inputs["hidden"], routing["indices"], routing["weights"]
@@ -277,7 +309,13 @@ def mixture(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: 
     tokens = {"hidden": hidden, "slot_weights": np.ones(len(hidden), arithmetic.dtype)}
     matrices = {name: weights[f"shared_{name}"] for name in projections}
     shared = expert(arithmetic, parameters, tokens, matrices)["output"]
-    return {"indices": indices, "weights": slot_weights, "routed": routed, "shared": shared, "output": routed + shared}
+    return routing | {"routed": routed, "shared": shared, "output": arithmetic.bf16(routed + shared)}
+
+
+def mixture(arithmetic: Arithmetic, parameters: dict, inputs: Tensors, weights: Tensors) -> Tensors:
+    """A mixture of experts."""
+    result = route_and_mix(arithmetic, parameters, inputs, weights)
+    return {name: result[name] for name in ("indices", "weights", "routed", "shared", "output")}
 
 
 # Harness: the reader, not the model; always float64

@@ -173,37 +173,44 @@ def equation_8(parameters: dict, inputs: Arrays, weights: Arrays) -> Outputs:
     return {"residual_mixing": [residual_mixing(logits, iterations) for logits in inputs["residual_logits"].tolist()]}
 
 
-def site(parameters: dict, inputs: Arrays, weights: Arrays) -> Outputs:
-    """One mHC site as released: A = sigmoid(.) + epsilon, C = 2 sigmoid(.), B = sinkhorn(.) transposed."""
-    iterations, epsilon = int(parameters["iterations"]), float(parameters["epsilon"])
-    norm_epsilon = float(parameters["norm_epsilon"])
+def site_gates(parameters: dict, streams: Matrix, weights: Arrays) -> Outputs:
+    """The gates of one mHC site as released: A = sigmoid(.) + epsilon, C = 2 sigmoid(.), B = sinkhorn(.) transposed."""
+    epsilon, n = float(parameters["epsilon"]), len(streams)
     base, (pre_scale, post_scale, combination_scale) = weights["base"].tolist(), weights["scale"].tolist()
+    mixes = mixes_of_streams(streams, weights["projection"], float(parameters["norm_epsilon"]))
+    pre = [sigmoid(x) + epsilon for x in affine(mixes[:n], pre_scale, base[:n])]
+    post = [2 * sigmoid(x) for x in affine(mixes[n : 2 * n], post_scale, base[n : 2 * n])]
+    flat_logits = affine(mixes[2 * n :], combination_scale, base[2 * n :])
+    logits = [flat_logits[j * n : (j + 1) * n] for j in range(n)]
+    combination = sinkhorn_combination(logits, int(parameters["iterations"]), epsilon)
+    return {"mixes": mixes, "pre": pre, "post": post, "combination_logits": logits, "combination": combination}
+
+
+def site(parameters: dict, inputs: Arrays, weights: Arrays) -> Outputs:
+    """One mHC site with the output of its layer: [T,n,d], [T,d] -> [T,n,d]."""
 
     def token(streams: Matrix, layer_output: Vector) -> Outputs:
-        n = len(streams)
-        mixes = mixes_of_streams(streams, weights["projection"], norm_epsilon)
-        pre = [sigmoid(x) + epsilon for x in affine(mixes[:n], pre_scale, base[:n])]
-        post = [2 * sigmoid(x) for x in affine(mixes[n : 2 * n], post_scale, base[n : 2 * n])]
-        flat_logits = affine(mixes[2 * n :], combination_scale, base[2 * n :])
-        logits = [flat_logits[j * n : (j + 1) * n] for j in range(n)]
-        combination = sinkhorn_combination(logits, iterations, epsilon)
-        out = {"mixes": mixes, "pre": pre, "post": post, "combination_logits": logits, "combination": combination}
-        out["layer_input"] = weighted_sum(pre, streams)
-        out["streams_out"] = next_streams(combination, post, streams, layer_output)
+        out = site_gates(parameters, streams, weights)
+        out["layer_input"] = weighted_sum(out["pre"], streams)
+        out["streams_out"] = next_streams(out["combination"], out["post"], streams, layer_output)
         return out
 
     return for_each_token(token, inputs["streams"].tolist(), inputs["layer_output"].tolist())
 
 
-def head(parameters: dict, inputs: Arrays, weights: Arrays) -> Outputs:
-    """The collapse after the last layer: sum_j (sigmoid(scale mixes_j + base_j) + epsilon) X_j: [T,n,d] -> [T,d]."""
-    epsilon, norm_epsilon = float(parameters["epsilon"]), float(parameters["norm_epsilon"])
+def head_gates(parameters: dict, streams: Matrix, weights: Arrays) -> Outputs:
+    """The gates of the collapse after the last layer, sigmoid(scale mixes + base) + epsilon: [n,d] -> [n]."""
     base, (scale,) = weights["base"].tolist(), weights["scale"].tolist()
+    mixes = mixes_of_streams(streams, weights["projection"], float(parameters["norm_epsilon"]))
+    return {"mixes": mixes, "gates": [sigmoid(x) + float(parameters["epsilon"]) for x in affine(mixes, scale, base)]}
+
+
+def head(parameters: dict, inputs: Arrays, weights: Arrays) -> Outputs:
+    """The collapse after the last layer: sum_j gates_j X_j: [T,n,d] -> [T,d]."""
 
     def token(streams: Matrix) -> Outputs:
-        mixes = mixes_of_streams(streams, weights["projection"], norm_epsilon)
-        gates = [sigmoid(x) + epsilon for x in affine(mixes, scale, base)]
-        return {"mixes": mixes, "gates": gates, "collapsed": weighted_sum(gates, streams)}
+        out = head_gates(parameters, streams, weights)
+        return out | {"collapsed": weighted_sum(out["gates"], streams)}
 
     return for_each_token(token, inputs["streams"].tolist())
 

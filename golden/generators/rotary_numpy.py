@@ -37,10 +37,30 @@ def softmax(arithmetic: Arithmetic, x: Array, axis: int) -> Array:
     return arithmetic.normalize(np.exp(x - x.max(axis=axis, keepdims=True)), axis)
 
 
+def project_quantized(arithmetic: Arithmetic, x: Array, weight: Array) -> Array:
+    """W x where W is stored as FP8: what goes in and what comes out is rounded, where anything is."""
+    return arithmetic.bf16(project(arithmetic, arithmetic.linear_input(x), weight))
+
+
 def divide_by_rms(arithmetic: Arithmetic, x: Array, epsilon: np.floating) -> Array:
     """x / sqrt(mean(x^2) + epsilon) over the last axis."""
     mean_square = arithmetic.total(x * x, -1, keepdims=True) / x.shape[-1]
     return x / np.sqrt(mean_square + epsilon)
+
+
+def rms_norm(arithmetic: Arithmetic, x: Array, weight: Array, epsilon: np.floating) -> Array:
+    """RMSNorm with a weight."""
+    return arithmetic.bf16(divide_by_rms(arithmetic, x, epsilon) * weight)
+
+
+def head_norm(arithmetic: Arithmetic, x: Array, epsilon: np.floating) -> Array:
+    """RMSNorm of query heads, without a weight; the deployed one rounds every step. x [T,h,c]"""
+    if not arithmetic.deployed:
+        return divide_by_rms(arithmetic, x, epsilon)
+    squares = arithmetic.bf16(x * x)
+    mean_square = arithmetic.bf16(arithmetic.total(squares, -1, keepdims=True) / x.shape[-1])
+    reciprocal_rms = arithmetic.bf16(1 / np.sqrt(arithmetic.bf16(mean_square + epsilon)))
+    return arithmetic.bf16(x * reciprocal_rms)
 
 
 def hadamard(arithmetic: Arithmetic, x: Array) -> Array:
@@ -93,4 +113,4 @@ def rotate(arithmetic: Arithmetic, x: Array, positions: Array, frequencies: Arra
     fixed, rotary = np.split(x, [x.shape[-1] - 2 * half], axis=-1)
     a, b = rotary[..., 0::2], rotary[..., 1::2]
     rotated = np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1).reshape(rotary.shape)
-    return np.concatenate([fixed, rotated], axis=-1)
+    return arithmetic.bf16(np.concatenate([fixed, rotated], axis=-1))

@@ -1,0 +1,32 @@
+import DeepSeekV4
+import GoldenTensors
+import RotaryEmbedding
+import Taps
+
+/// What a trace is of: the attributes of its root.
+public struct TraceDescription: Sendable {
+  public let configuration: ModelConfiguration
+  /// `float` or `double`.
+  public let precision: String
+  public let numerics: NumericsMode
+  public let angles: AnglePolicy
+
+  public init(
+    configuration: ModelConfiguration, precision: String, numerics: NumericsMode, angles: AnglePolicy
+  ) {
+    self.configuration = configuration
+    self.precision = precision
+    self.numerics = numerics
+    self.angles = angles
+  }
+
+  func write(to file: HDF5Writer) throws {
+    try file.set("format_version", .integer(TraceWriter.formatVersion))
+    try file.set("producer", .text("v4-oracle"))
+    try file.set("precision", .text(precision))
+    try file.set("numerics", .text(numerics.rawValue))
+    try file.set("angles", .text(angles.rawValue))
+    let json = try configuration.json(.huggingFace)
+    try file.set("configuration", .text(String(decoding: json, as: UTF8.self)))
+  }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Checkpoints
+import DeepSeekV4
+import Foundation
+import RotaryEmbedding
+import Taps
+import Tensors
+
+/// Which model is run, and how.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a checkpoint: config.json and safetensors files.",
+      discussion: "Names may be the official ones or those of transformers.", valueName: "directory"))
+  var checkpoint: String
+
+  @Option(help: "The precision of the path: float or double.")
+  var precision: Precision = .float
+
+  @Option(help: "Where it rounds: exact, simulated or deployed. See `v4-oracle numerics`.")
+  var numerics: NumericsMode = .exact
+
+  @Option(
+    help: ArgumentHelp(
+      "How rotary angles are formed: exact or float32.",
+      discussion: "Default: float32 on the float path, as deployed, exact on the double path."))
+  var angles: AnglePolicy?
+
+  enum Precision: String, ExpressibleByArgument, CaseIterable { case float, double }
+}
+
+extension NumericsMode: ExpressibleByArgument {}
+extension AnglePolicy: ExpressibleByArgument {}
+
+/// A checkpoint that has been read as far as its headers, and checked.
+struct OpenCheckpoint {
+  let configuration: ModelConfiguration
+  let weights: CheckpointWeights
+
+  /// - Parameter folder: with config.json
+  /// - Throws: `InputError` or `CheckpointError` with everything that is wrong.
+  init(_ folder: String) throws {
+    let path = URL(fileURLWithPath: folder).appendingPathComponent("config.json")
+    guard let json = try? Data(contentsOf: path) else {
+      throw CheckpointError(path.path, "cannot be read")
+    }
+    let reading = try ModelConfiguration.read(json)
+    for warning in reading.warnings { say("warning: \(warning)") }
+    let weights = try CheckpointWeights(NamedCheckpoint(Checkpoint(folder)), configuration: reading.configuration)
+    if !weights.predicts, reading.configuration.multiTokenPredictionLayers > 0 {
+      say("warning: the checkpoint has no tensors of the MTP block, so it is left out")
+    }
+    self.configuration = reading.configuration
+    self.weights = weights
+  }
+
+  /// The model, its layers kept in memory if they take less than 4 GiB without the routed experts.
+  func model<Scalar: RealScalar>(_: Scalar.Type, angles: AnglePolicy) throws -> LanguageModel<Scalar> {
+    let resident = configuration.inventory.filter { $0.name.hasPrefix("layers.") && !$0.name.contains(".experts.") }
+    let bytes = resident.reduce(0) { $0 + $1.shape.reduce(1, *) * MemoryLayout<Scalar>.size }
+    return try LanguageModel(
+      configuration, weights: weights, angles: angles, keepsLayers: bytes < 4 << 30, predicts: weights.predicts)
+  }
+}
+
+/// Says something on standard error.
+func say(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
+
+/// Token ids from a file or the command line.
+struct TokenOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A file with token ids: a JSON list, or numbers between white space.", valueName: "file"))
+  var tokens: String?
+
+  @Option(help: ArgumentHelp("Token ids, separated by commas.", valueName: "ids"))
+  var textIds: String?
+
+  /// - Throws: `InputError` if there are none, or a word is no number.
+  func ids() throws -> [Int] {
+    let text: String
+    switch (tokens, textIds) {
+    case (let file?, nil):
+      guard let data = FileManager.default.contents(atPath: file), data.count < 64 << 20 else {
+        throw InputError("tokens", "\(file) cannot be read, or has more than 64 MB")
+      }
+      text = String(decoding: data, as: UTF8.self)
+    case (nil, let ids?): text = ids
+    default: throw InputError("tokens", "give either --tokens or --text-ids")
+    }
+    let words = text.split { $0.isWhitespace || "[],".contains($0) }
+    let ids = words.compactMap { Int($0) }
+    guard ids.count == words.count, !ids.isEmpty else {
+      throw InputError("tokens", words.isEmpty ? "there are no token ids" : "they must be whole numbers")
+    }
+    return ids
+  }
+}
