@@ -195,3 +195,35 @@ struct GroupInputsQuantized: AttentionSteps {
     return try correct.groupedOutput(input, groups: groups, down: down, up: up, hooks: hooks)
   }
 }
+
+// MARK: Deployed numerics
+
+struct HeadNormUnrounded: AttentionSteps {
+  func normalizedHeads<Scalar: RealScalar>(
+    _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    try hooks.activation(correct.normalizedHeads(queries, epsilon: epsilon, hooks: .none))
+  }
+}
+
+struct ExponentialsUnrounded: AttentionSteps {
+  func attend<Scalar: RealScalar>(
+    _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
+    window: Int, visibleWindow: Int, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    try correct.attend(
+      query, entries: entries, sinks: sinks, rotary: rotary, window: window, visibleWindow: visibleWindow, hooks: .none)
+  }
+}
+
+/// Blocks of 64 slots are counted as if the window had no empty slots.
+struct EmptySlotsSkipped: AttentionSteps {
+  func attend<Scalar: RealScalar>(
+    _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
+    window: Int, visibleWindow: Int, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    try correct.attend(
+      query, entries: entries, sinks: sinks, rotary: rotary, window: visibleWindow, visibleWindow: visibleWindow,
+      hooks: hooks)
+  }
+}

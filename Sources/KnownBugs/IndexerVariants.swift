@@ -55,6 +55,15 @@ struct IndexScoresInBFloat16: IndexerSteps {
   }
 }
 
+/// Unrounded, also where scores are BF16.
+struct IndexScoresUnrounded: IndexerSteps {
+  func scores<Scalar: RealScalar>(
+    query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    try correct.scores(query: query, keys: keys, weights: weights, hooks: .none)
+  }
+}
+
 struct EveryVisibleEntrySelected: IndexerSteps {
   func select<Scalar: RealScalar>(
     _ scores: [[Scalar]], visible: [Int], topK: Int

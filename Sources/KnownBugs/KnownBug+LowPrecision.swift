@@ -2,7 +2,7 @@ import LowPrecision
 
 extension KnownBug {
   /// Wrong rounding and wrong weight formats (report 2.3.4 and 5.2.1).
-  static let lowPrecision: [KnownBug] = rounding + scales + storedWeights + quantizedPoints
+  static let lowPrecision: [KnownBug] = rounding + scales + storedWeights + quantizedPoints + deployedSteps
 
   private static let rounding: [KnownBug] = [
     KnownBug(
@@ -141,9 +141,30 @@ extension KnownBug {
     KnownBug(
       "act-quant-activations-missing", \.quantization, ActivationsNotRounded(),
       wrong: "activations between modules stay in float32", right: "BF16"),
+  ]
+
+  private static let deployedComponents = ["low-precision"] + modelComponents
+
+  /// Steps of attention that the deployed model rounds otherwise: they show in whole models alone.
+  private static let deployedSteps: [KnownBug] = [
     KnownBug(
-      "act-quant-points", \.attention, GroupInputsQuantized(), in: ["language-model", "multi-token-prediction"],
+      "act-quant-points", \.attention, GroupInputsQuantized(), in: deployedComponents,
       wrong: "the input of wo_a is quantized, too", right: "wo_a runs in BF16",
       references: ["https://github.com/ByteDance-Seed/VeOmni/pull/1089"]),
+    KnownBug(
+      "deployed-head-norm-unrounded", \.attention, HeadNormUnrounded(), in: deployedComponents,
+      wrong: "the norm of query heads computes in float32", right: "BF16 after every operation",
+      references: ["https://huggingface.co/docs/transformers/main/model_doc/deepseek_v4"]),
+    KnownBug(
+      "deployed-exponentials-unrounded", \.attention, ExponentialsUnrounded(), in: deployedComponents,
+      wrong: "the softmax stays in float32 until its output",
+      right: "exponentials are BF16 where they meet the entries"),
+    KnownBug(
+      "deployed-slots-without-empty-ones", \.attention, EmptySlotsSkipped(), in: deployedComponents,
+      wrong: "compressed entries follow the last visible window entry",
+      right: "the window has as many slots as it is wide, and blocks of 64 slots are counted from its first"),
+    KnownBug(
+      "deployed-index-scores-unrounded", \.indexer, IndexScoresUnrounded(), in: deployedComponents,
+      wrong: "index scores stay in float32", right: "products, weighted products and their sum are BF16"),
   ]
 }

@@ -98,18 +98,20 @@ extension KnownBug {
     ) { $0[keyPath: step] = variant }
   }
 
+  /// The components whose cases are whole models.
+  static let modelComponents = ["language-model", "multi-token-prediction"]
+
   /// The components whose cases take a step, the one that it belongs to first.
   private static func components(of step: PartialKeyPath<StepSet>) -> [String] {
     let layers = ["compressed-sparse-attention", "heavily-compressed-attention"]
-    let models = ["language-model", "multi-token-prediction"]
     return switch step {
     case \.hyperConnection: ["hyper-connections"]
     case \.routing, \.expert: ["expert-routing"]
     case \.everyRotary: ["rotary-embedding", "token-compression", "core-attention"] + layers
     case \.compression: ["token-compression"] + layers
     case \.attention, \.state: ["core-attention"] + layers
-    case \.quantization: ["low-precision", "core-attention"] + layers + models
-    case \.model: models
+    case \.quantization: ["low-precision", "core-attention"] + layers + modelComponents
+    case \.model: modelComponents
     default: ["compressed-sparse-attention"]  // the indexer and its rotary embedding
     }
   }
