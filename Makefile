@@ -7,7 +7,7 @@ VENV_GOLDEN := .venv-golden
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-consumer golden golden-kills golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-kills check-consumer golden golden-kills golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -32,6 +32,10 @@ format: ## format the sources in place
 
 check-golden: $(VENV)/ready ## check the golden folder from Python (about 40 MB of packages, once)
 	@$(VENV)/bin/python golden/generators/check.py
+
+check-kills: setup ## run every known bug on every case it concerns (some minutes), and hold the manifest to it
+	@$(SWIFT) build -c release --product v4-oracle
+	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle golden kills --golden golden
 
 check-consumer: setup ## build and test a package that depends on this one by a version tag
 	@.ci/check-consumer.sh

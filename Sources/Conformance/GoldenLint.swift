@@ -4,7 +4,7 @@ import GoldenTensors
 public struct GoldenLint: Codable, Sendable {
   public let cases: Int
   public let bytes: Int
-  /// Tensors in `expected/` of all cases.
+  /// Tensors in `expected/` of all cases, those left out that are there to judge others by.
   public let expectedTensors: Int
   /// How many of them a run in Double compared.
   public let comparedTensors: Int
@@ -20,9 +20,11 @@ public struct GoldenLint: Codable, Sendable {
       do {
         let goldenCase = try library.load(entry)
         let result = CaseResult(goldenCase, path: .double)
-        expected += goldenCase.expected.count
+        let judged = goldenCase.judged
+        expected += judged.count
         compared += result.comparisons.count
-        let unseen = Set(goldenCase.expected.keys).subtracting(result.comparisons.map(\.tensor))
+        let unseen = Set(judged.keys).subtracting(result.comparisons.map(\.tensor))
+        faults += goldenCase.marginsWithoutUse.map { "\(entry.file): expected/\($0) judges nothing" }
         faults += unseen.sorted().map { "\(entry.file): expected/\($0) is never compared" }
       } catch {
         faults.append("\(error)")
@@ -43,5 +45,13 @@ public struct GoldenLint: Codable, Sendable {
     let verdict =
       passed ? "CLEAN  checksums, inventory, evidence and tolerances agree" : "FAILED  \(faults.count) faults"
     return ([summary] + faults.map { "FAULT  \($0)" } + [verdict]).joined(separator: "\n")
+  }
+}
+
+extension GoldenCase {
+  /// Margins that belong to no rounded tensor.
+  fileprivate var marginsWithoutUse: [String] {
+    let useful = entry.tensors.filter { $0.value.judge == .rounded }.map { "\($0.key).margin" }
+    return Set(expected.keys).subtracting(judged.keys).subtracting(useful).sorted()
   }
 }

@@ -11,6 +11,7 @@ public struct KillMatrix: Sendable {
   /// An effect this many times the tolerance kills.
   public static let threshold = 100.0
 
+  private let isSample: Bool
   /// The bugs that were run, in the order of `KnownBug.all`.
   public let bugs: [KnownBug]
   /// By bug, then by case: the effect as a multiple of tolerance. NaN: NaN, infinity or a refusal where there should be
@@ -24,19 +25,24 @@ public struct KillMatrix: Sendable {
   /// - Parameters:
   ///   - library: the cases
   ///   - filter: a piece of the ids of the bugs to run; all if nil
+  ///   - casesPerBug: how many cases to run for each bug, those that show it best by the manifest; all if nil
   ///   - progress: called now and then with (runs done, runs in all)
   /// - Throws: `GoldenError` if a case cannot be loaded or the filter matches no bug.
   public init(
-    _ library: GoldenLibrary, filter: String? = nil, progress: (Int, Int) -> Void = { _, _ in }
+    _ library: GoldenLibrary, filter: String? = nil, casesPerBug: Int? = nil,
+    progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
+    isSample = casesPerBug != nil
     bugs = KnownBug.all.filter { filter.map($0.id.contains) ?? true }
     guard !bugs.isEmpty else { throw GoldenError("known bugs", "no id has '\(filter ?? "")' in it") }
     let cases = try library.manifest.cases.filter { $0.expectedError == nil }.map(library.load)
     let runs = bugs.flatMap { bug in
       guard let steps = bug.steps else { return [Run]() }
-      return cases.filter { bug.components.contains($0.entry.component) && ($0.rounds || !bug.isAboutRounding) }.map {
-        Run(bug: bug.id, steps: steps, goldenCase: $0)
+      let concerned = cases.filter {
+        bug.components.contains($0.entry.component) && ($0.rounds || !bug.isAboutRounding)
       }
+      let best = concerned.sorted { $0.recordedEffect(of: bug) > $1.recordedEffect(of: bug) }
+      return best.prefix(casesPerBug ?? .max).map { Run(bug: bug.id, steps: steps, goldenCase: $0) }
     }
     var effects: [String: [String: Double]] = [:]
     var comparisons: [String: [String: [TensorComparison]]] = [:]
@@ -110,7 +116,7 @@ public struct KillMatrix: Sendable {
     }
   }
 
-  /// Where the matrix and what a manifest records differ: the freshness check of `kills`.
+  /// Where the matrix and what a manifest records differ: the freshness check of `kills`. Of a sample, what was run.
   public func differences(from manifest: GoldenManifest) -> [String] {
     let recomputed = killsByCase
     let known = Set(bugs.map(\.id))
@@ -118,6 +124,7 @@ public struct KillMatrix: Sendable {
       let mine = recomputed[entry.id] ?? [:]
       let recorded = entry.kills.filter { known.contains($0.key) || bugs.count == KnownBug.all.count }
       return Set(mine.keys).union(recorded.keys).sorted().compactMap { bug -> String? in
+        if isSample, effects[bug]?[entry.id] == nil { return nil }
         let (a, b) = (mine[bug]?.value, recorded[bug]?.value)
         if let a, let b, isClose(a, b) { return nil }
         return "\(entry.id): \(bug) has \(a.map(brief) ?? "no kill"), the manifest \(b.map(brief) ?? "no kill")"
@@ -141,6 +148,12 @@ extension KnownBug {
 }
 
 extension GoldenCase {
+  /// How well the manifest says that this case shows a bug; NaN counts as most, 0 stands for not at all.
+  fileprivate func recordedEffect(of bug: KnownBug) -> Double {
+    guard let effect = entry.kills[bug.id]?.value else { return 0 }
+    return effect.isNaN ? .infinity : effect
+  }
+
   /// Whether anything is rounded to a deployed format in this case.
   fileprivate var rounds: Bool {
     func choice(_ name: String, otherThan usual: String) -> Bool {

@@ -12,7 +12,10 @@ import Testing
     #expect(positive.count { $0.component == "harness" && $0.note?.contains("harness is wrong") == true } == 3)
     #expect(library.manifest.cases.count { $0.expectedError != nil } >= 12)
     #expect(positive.count { ["attention", "attention-from-state"].contains($0.operation) } >= 120)
-    #expect(library.manifest.cases.map(\.bytes).reduce(0, +) < 20 << 20)
+    #expect(positive.count { $0.operation == "model" } >= 50)
+    #expect(positive.count { $0.operation == "mtp" } >= 25)
+    #expect(positive.count { $0.component == "low-precision" } >= 50)
+    #expect(library.manifest.cases.map(\.bytes).reduce(0, +) < 30 << 20)
     #expect(Set(library.manifest.cases.map(\.preset)) == ["tiny", "odd", "published", "setup"])
   }
 
