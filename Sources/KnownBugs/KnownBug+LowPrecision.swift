@@ -111,10 +111,7 @@ extension KnownBug {
     KnownBug(
       "kv-fp8-blocks-of-32", \.quantization, EntriesInBlocks(columns: 32),
       wrong: "entries in blocks of 32, as V4.1 has them", right: "of 64",
-      references: ["https://github.com/vllm-project/vllm/pull/57523"],
-      visibility: .invisible(
-        "scales are powers of two, so a smaller block changes only values below the smallest normal code of the larger")
-    ),
+      references: ["https://github.com/vllm-project/vllm/pull/57523"]),
     KnownBug(
       "kv-cache-rotation-diverts-sparse-path", \.quantization, EntriesStayRotated(),
       wrong: "entries are rotated by a Hadamard matrix before they are quantized, and nothing turns them back",

@@ -23,6 +23,7 @@ CLEAR = 5e-6  # roundings are clear above this share of the block's largest magn
 UNCLEAR = 4e-8  # and may go either way in float32 below this one
 NOT_EXACT = 1e-10  # but not in float64
 SCALE_CLEAR = 1e-3  # of a factor of two: how far a block's largest magnitude stays from where its scale changes
+SECOND_BLOCK, FAR_APART = slice(FP8_BLOCK, 2 * FP8_BLOCK), 18
 FLOAT32_RUNS = (None, *range(1, 9))
 SLIDING = Layer(6, 2, 72, 5, 2, 3, 5, 0, Rotary(8))
 CSA = replace(SLIDING, ratio=4, rotary=Rotary(8, 160000.0, 32), index_heads=3, index_width=32, topk=2)
@@ -93,23 +94,31 @@ def may_go_either_way(case: Case, values: Tensors) -> bool:
     return any(found) and not all(found)
 
 
-def acceptable(case: Case, unclear: bool) -> bool:
+def clear_by_own_size(values: Tensors, rope_dims: int) -> bool:
+    """Whether every margin is a clear share of the value itself: in a block whose values are far apart, the small ones
+    can never be clear as shares of the largest."""
+    return all((margin > CLEAR * np.abs(x)).all() for x, margin, _ in blocks(values, rope_dims))
+
+
+def acceptable(case: Case, unclear: bool, far_apart: bool) -> bool:
     values = run_b(case)
     if "index_scores" in values and not clear_choice(values, case.parameters["index_topk"]):
         return False
     rope_dims = case.parameters["rope_dims"]
     if not clear_scales(values, rope_dims):
         return False
+    if far_apart:
+        return clear_by_own_size(values, rope_dims)
     nearest, second = clearances(values, rope_dims)[:2]
     if unclear:
         return NOT_EXACT < nearest < UNCLEAR and second > CLEAR and may_go_either_way(case, values)
     return nearest > CLEAR
 
 
-def first_acceptable(start: int, build: Build, unclear: bool = False) -> Case:
+def first_acceptable(start: int, build: Build, unclear: bool = False, far_apart: bool = False) -> Case:
     """The case of the first seed from `start` on that will do. The seeds below were found so, and will do at once."""
     for seed in range(start, start + 20_000):
-        if acceptable(case := build(seed), unclear):
+        if acceptable(case := build(seed), unclear, far_apart):
             return case
     raise ValueError(f"no seed from {start} on gives an acceptable case")
 
@@ -126,23 +135,24 @@ def with_numerics(case: Case) -> Case:
 
 def attention_case(
     name: str, start: int, layer: Layer, chunks: list[int], description: str, *, unclear: bool = False,
-    blocks_apart: bool = False,
+    small: slice | None = None, small_by: int = FAR_APART,
 ) -> Case:  # fmt: skip
-    """A layer fed in pieces; `blocks_apart` makes the second block of every entry far smaller."""
+    """A layer fed in pieces. The channels `small` of every entry are 2**-small_by of the others."""
 
     def build(seed: int) -> Case:
         rng = np.random.default_rng(seed)
         weights = layer.weights(rng)
-        if blocks_apart:
+        if small:
             for norm in ("kv_norm", "compressor_norm"):
-                weights[norm][FP8_BLOCK : 2 * FP8_BLOCK] *= np.float32(2.0**-12)
+                if norm in weights:
+                    weights[norm][small] *= np.float32(2.0**-small_by)
         hidden = layer.vector(rng, sum(c for c in chunks if c > 0), layer.width)
         case = case_of(name, seed, layer, weights, hidden, chunks, description, {}, "clear")
         if (drafts := -sum(c for c in chunks if c < 0)) > 0:
             case = replace(case, inputs=case.inputs | {"drafts": normal(rng, drafts, layer.width)})
         return with_numerics(case)
 
-    return first_acceptable(start, build, unclear)
+    return first_acceptable(start, build, unclear, far_apart=small is not None and small_by == FAR_APART)
 
 
 def indexer_case(
@@ -169,6 +179,11 @@ def sliding_cases() -> list[Case]:
                        "entry rounded when it enters the window, not for the token itself."),
         attention_case("tiny/sliding-simulated-drafts", 8005000, SLIDING, [3, -2, 1, -6, 2], "Drafts fed and taken "
                        "back; shows entries of rejected tokens that stay."),
+        attention_case("tiny/sliding-simulated-halves-apart", 8009000, SLIDING, [2], "The second half of every block "
+                       "is 2**-18 of the first; shows blocks of 32.", small=slice(FP8_BLOCK // 2, FP8_BLOCK)),
+        attention_case("tiny/sliding-simulated-blocks-apart", 8009500, replace(SLIDING, head_width=136), [2],
+                       "The second block of every entry is 2**-18 of the first; shows one scale for a whole entry.",
+                       small=SECOND_BLOCK),
         attention_case("tiny/sliding-simulated-unclear", 8008184, SLIDING, [5], "One number of one entry is within "
                        "float32 rounding of a tie; shows a judge that asks for one code where both are right.",
                        unclear=True),
@@ -189,7 +204,7 @@ def csa_cases() -> list[Case]:
         attention_case("tiny/csa-simulated-drafts", 8029017, CSA, [5, -5, 1, -2, 3], "Drafts that complete blocks, fed "
                        "and taken back; shows an entry that stays."),
         attention_case("tiny/csa-simulated-two-blocks-an-entry", 8030039, WIDE, [8], "Two blocks of 64 in an entry, "
-                       "two of 32 in an index key; shows one scale for a whole entry.", blocks_apart=True),
+                       "two of 32 in an index key; shows one scale for a whole entry.", small=SECOND_BLOCK, small_by=12),
         attention_case("tiny/csa-simulated-unclear", 8033119, CSA, [8], "One number is within float32 rounding of a "
                        "tie; shows a judge that asks for one code where both are right.",
                        unclear=True),
@@ -207,6 +222,9 @@ def hca_cases() -> list[Case]:
                        "unrounded."),
         attention_case("tiny/hca-simulated-drafts", 8056017, HCA, [4, -4, 2, -1, 1], "Drafts that complete blocks, fed "
                        "and taken back."),
+        attention_case("tiny/hca-simulated-blocks-apart", 8059000, replace(HCA, head_width=136), [4], "The second "
+                       "block of every entry is 2**-18 of the first; shows one scale for a whole entry.",
+                       small=SECOND_BLOCK),
         attention_case("tiny/hca-simulated-unclear", 8057505, HCA, [7], "One number is within float32 rounding of a "
                        "tie; shows a judge that asks for one code where both are right.",
                        unclear=True),

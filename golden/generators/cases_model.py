@@ -211,6 +211,7 @@ def deployed_cases() -> list[Case]:
                           weight_format="official")  # fmt: skip
 
     one_of_two = DEPLOYED | {"index_topk": 1}
+    one_layer = BLOCKS_OF_SLOTS | {"num_hidden_layers": 1, "compress_ratios": [2, 0], "num_hash_layers": 1}
     return [
         case("prefill-1", 9141000, DEPLOYED, [1], "One token with every rounding of the deployed model; shows any of "
              "them left out, or at another point."),
@@ -225,9 +226,10 @@ def deployed_cases() -> list[Case]:
         case("rejection", 9148008, one_of_two, [9], "One of two entries by BF16 scores; shows scores of more "
              "precision."),
         case("blocks-of-slots-9", 9149014, BLOCKS_OF_SLOTS, [9], "A window of 62, so that compressed entries lie on "
-             "both sides of the boundary between blocks of 64 slots; shows blocks counted from the first entry, and "
-             "one maximum for all slots."),
+             "both sides of the boundary between blocks of 64 slots; shows one maximum for all slots."),
         case("blocks-of-slots-decode", 9150005, BLOCKS_OF_SLOTS, [6, 1, 1], "The same, then single tokens."),
+        case("blocks-of-slots-one-layer", 9150002, one_layer, [8], "One layer of ratio 2, whose largest scores lie in "
+             "the second block of slots; shows blocks counted from the first entry."),
     ]  # fmt: skip
 
 
