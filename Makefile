@@ -52,8 +52,9 @@ golden-kills: setup $(VENV)/ready ## record in the manifest which known bugs eac
 golden-check: $(VENV_GOLDEN)/ready ## make all golden cases anew in a temporary folder and compare
 	@$(VENV_GOLDEN)/bin/python golden/generators/build.py --check
 
-peers: setup $(VENV_GOLDEN)/ready ## compare whole checkpoints with PyPI transformers, both ways (several GB of packages, once)
+peers: setup $(VENV_GOLDEN)/ready ## compare formats with PyPI torch and whole checkpoints with transformers (several GB of packages, once)
 	@$(SWIFT) build -c release --product v4-oracle
+	@$(VENV_GOLDEN)/bin/python golden/peers/check_formats.py
 	@$(VENV_GOLDEN)/bin/python golden/peers/check_peers.py --precision float double --report docs/peers.md \
 	  --v4-oracle "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle"
 
