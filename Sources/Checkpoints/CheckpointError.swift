@@ -23,20 +23,22 @@ func explaining<Result>(
 }
 
 /// The faults of one file: how many, and the first ten in words, however many a hostile file may have.
-struct Faults {
+public struct Faults: Sendable {
   private static let told = 10
   private var first: [String] = []
   private var count = 0
 
-  var isEmpty: Bool { count == 0 }
+  public init() {}
 
-  mutating func add(_ fault: @autoclosure () -> String) {
+  public var isEmpty: Bool { count == 0 }
+
+  public mutating func add(_ fault: @autoclosure () -> String) {
     if count < Self.told { first.append(fault()) }
     count += 1
   }
 
   /// - Throws: `CheckpointError` with all faults, if there are any.
-  func throwIfAny(in file: String) throws(CheckpointError) {
+  public func throwIfAny(in file: String) throws(CheckpointError) {
     guard count > 0 else { return }
     let rest = count > first.count ? "; and \(count - first.count) more (\(count) faults)" : ""
     throw CheckpointError(file, first.joined(separator: "; ") + rest)

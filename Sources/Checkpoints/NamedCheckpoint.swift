@@ -9,11 +9,13 @@ public struct NamedCheckpoint: Sendable {
 
   /// Finds out which naming the files use.
   ///
+  /// - Parameter ignoring: what the names of tensors begin with that are left out on purpose: modules of later releases
   /// - Throws: `CheckpointError` if a tensor's name does not belong to the naming of the others, or if two tensors stand
   ///   for the same.
-  public init(_ checkpoint: Checkpoint) throws(CheckpointError) {
+  public init(_ checkpoint: Checkpoint, ignoring: [String] = []) throws(CheckpointError) {
     self.checkpoint = checkpoint
-    let tensors = checkpoint.names.compactMap { checkpoint.entry($0)?.tensor }
+    let tensors = checkpoint.names.filter { !ignoring.contains(where: $0.hasPrefix) }
+      .compactMap { checkpoint.entry($0)?.tensor }
     self.naming = try Self.naming(of: tensors, in: checkpoint.name)
     var places: [String: TensorPlace] = [:]
     var faults = Faults()

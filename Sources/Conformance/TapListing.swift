@@ -44,31 +44,31 @@ public struct RoundingListing: Codable, Sendable {
   public static var all: [RoundingListing] {
     Tap.all.flatMap { tap -> [RoundingListing] in
       guard let rounding = tap.rounding else { return insides(of: tap) }
-      let modes = NumericsMode.allCases.filter { rounding.modes.contains($0) }.map(\.rawValue)
       let pattern =
         tap.place == .prediction ? tap.patterns[0] : tap.patterns.first { !$0.hasPrefix("mtp.") } ?? tap.name
-      let own = RoundingListing(
-        point: pattern, format: rounding.format.name, block: rounding.format.block, modes: modes,
-        source: rounding.source)
-      return insides(of: tap) + [own]
+      return insides(of: tap) + [line(pattern, rounding)]
     }
   }
 
   /// The points inside a step, which are no taps of their own.
   private static func insides(of tap: Tap) -> [RoundingListing] {
-    let inside: [String] =
+    let inside: [(String, Rounding)] =
       switch (tap.place, tap.name) {
-      case (.attention, "query_heads_normalized"): ["squares", "mean", "mean + ε", "reciprocal root"]
-      case (.attention, "attended_rotated"): ["exponentials of a block of 64 slots"]
-      case (.indexer, "scores"): ["each q · k", "each weight × ReLU", "sum over heads"]
+      case (.attention, "query_heads_normalized"):
+        ["squares", "mean", "mean + ε", "reciprocal root"].map { ($0, .activation) }
+      case (.attention, "attended_rotated"): [("exponentials of a block of 64 slots", .activation)]
+      case (.indexer, "scores"):
+        ["each q · k", "each weight × ReLU", "sum over heads"].map { ($0, .activation) }
+      case (.experts, "output"): [("activation as the input of w2", .linearInput)]
       default: []
       }
-    return inside.map {
-      RoundingListing(
-        point: "\(tap.patterns[0]): \($0)", format: Rounding.activation.format.name,
-        block: Rounding.activation.format.block, modes: [NumericsMode.deployed.rawValue],
-        source: Rounding.activation.source)
-    }
+    return inside.map { text, rounding in line("\(tap.patterns[0]): \(text)", rounding) }
+  }
+
+  private static func line(_ point: String, _ rounding: Rounding) -> RoundingListing {
+    RoundingListing(
+      point: point, format: rounding.format.name, block: rounding.format.block,
+      modes: NumericsMode.allCases.filter(rounding.modes.contains).map(\.rawValue), source: rounding.source)
   }
 
   public static var table: String {
@@ -80,8 +80,8 @@ public struct RoundingListing: Codable, Sendable {
 
 
       simulated: where the released code rounds its caches; deployed: everywhere; exact: nowhere.
-      {l} stands for every layer that has the point. Blocks that do not divide an axis are refused. The routed and the
-      shared expert round alike; inside an expert the activation is also quantized, FP8 in 1 × 128, before w2.
+      {l} stands for every layer that has the point, and for an MTP block. Blocks that do not divide an axis are refused.
+      The shared expert rounds like the routed ones.
       """
   }
 }

@@ -55,7 +55,12 @@ public struct Hooks {
       record(tap, x)
       return x
     }
-    let rounded = try numerics.rounded(x, rounding, rotaryDims: rotaryDims)
+    let rounded: Tensor<Scalar>
+    do {
+      rounded = try numerics.rounded(x, rounding, rotaryDims: rotaryDims)
+    } catch {
+      throw InputError(error.operation, "\(error.problem), at \(name(tap))")
+    }
     if rounding != .linearInput { record(tap, x, suffix: ".unrounded") }
     record(tap, rounded)
     return rounded

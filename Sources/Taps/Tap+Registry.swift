@@ -59,7 +59,7 @@ extension Tap {
     .attention, "hidden_quantized", "T d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["hidden"], rounding: .linearInput)
   public static let queryLatentProjected = Tap(
-    .attention, "query_latent_projected", "T q", "eq-13", step: "linear", from: ["hidden"],
+    .attention, "query_latent_projected", "T q", "eq-13", step: "linear", from: ["hidden", "hidden_quantized"],
     rounding: .activation)
   public static let queryLatent = Tap(
     .attention, "query_latent", "T q", "eq-13", step: "AttentionSteps.normalizedLatent",
@@ -69,7 +69,8 @@ extension Tap {
     .attention, "query_latent_quantized", "T q", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["query_latent"], rounding: .linearInput)
   public static let queryHeads = Tap(
-    .attention, "query_heads", "T h c", "eq-18", step: "AttentionSteps.queryHeads", from: ["query_latent"],
+    .attention, "query_heads", "T h c", "eq-18", step: "AttentionSteps.queryHeads",
+    from: ["query_latent", "query_latent_quantized"],
     rounding: .activation)
   public static let queryHeadsNormalized = Tap(
     .attention, "query_heads_normalized", "T h c", "2.3.3-head-norm", step: "AttentionSteps.normalizedHeads",
@@ -78,7 +79,7 @@ extension Tap {
     .attention, "queries", "T h c", "2.3.3-rotary", step: "RotarySteps.rotated", from: ["query_heads_normalized"],
     rounding: .activation)
   public static let windowProjected = Tap(
-    .attention, "window_projected", "T c", "2.3.3-window", step: "linear", from: ["hidden"],
+    .attention, "window_projected", "T c", "2.3.3-window", step: "linear", from: ["hidden", "hidden_quantized"],
     rounding: .activation)
   public static let windowNormalized = Tap(
     .attention, "window_normalized", "T c", "2.3.3-window", step: "AttentionSteps.normalizedEntry",
@@ -107,7 +108,8 @@ extension Tap {
     .attention, "group_latents_quantized", "T g·p", "4.2.3-deployed-activations",
     step: "QuantizationSteps.linearInput", from: ["group_latents"], rounding: .linearInput)
   public static let attentionOutput = Tap(
-    .attention, "output", "T d", "2.3.1-grouped-output", step: "AttentionSteps.groupedOutput", from: ["group_latents"],
+    .attention, "output", "T d", "2.3.1-grouped-output", step: "AttentionSteps.groupedOutput",
+    from: ["group_latents", "group_latents_quantized"],
     rounding: .activation)
   static let attentionOutputTaps = [attendedRotated, attended, groupLatents, groupLatentsQuantized, attentionOutput]
 
@@ -136,7 +138,8 @@ extension Tap {
   // MARK: Indexer
 
   public static let indexQueryHeads = Tap(
-    .indexer, "query_heads", "T H i", "eq-14", step: "IndexerSteps.queries", from: ["attn.query_latent"],
+    .indexer, "query_heads", "T H i", "eq-14", step: "IndexerSteps.queries",
+    from: ["attn.query_latent", "attn.query_latent_quantized"],
     rounding: .activation)
   public static let indexQueriesRotated = Tap(
     .indexer, "queries_rotated", "T H i", "2.3.3-rotary", step: "RotarySteps.rotated", from: ["query_heads"],
@@ -177,7 +180,7 @@ extension Tap {
   public static let selectionScores = Tap(
     .router, "selection_scores", "T E", "2.1-selection", step: "RoutingSteps.selectionScores", from: ["scores"])
   public static let expertIndices = Tap(
-    .router, "indices", "T k", "2.1-selection", step: "RoutingSteps.select", from: ["scores"])
+    .router, "indices", "T k", "2.1-selection", step: "RoutingSteps.select", from: ["scores", "selection_scores"])
   public static let expertWeights = Tap(
     .router, "weights", "T k", "2.1-weights", step: "RoutingSteps.normalizedWeights", from: ["scores", "indices"])
   static let routerTaps = [gateLogits, affinities, selectionScores, expertIndices, expertWeights]
@@ -186,10 +189,12 @@ extension Tap {
     .mixture, "hidden_quantized", "T d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["hidden"], rounding: .linearInput)
   public static let expertGate = Tap(
-    .experts, "gate", "T k f", "2.1-expert", step: "linear", from: ["ffn.hidden", "ffn.gate.indices"],
+    .experts, "gate", "T k f", "2.1-expert", step: "linear",
+    from: ["ffn.hidden", "ffn.hidden_quantized", "ffn.gate.indices"],
     rounding: .activation)
   public static let expertUp = Tap(
-    .experts, "up", "T k f", "2.1-expert", step: "linear", from: ["ffn.hidden", "ffn.gate.indices"],
+    .experts, "up", "T k f", "2.1-expert", step: "linear",
+    from: ["ffn.hidden", "ffn.hidden_quantized", "ffn.gate.indices"],
     rounding: .activation)
   public static let expertActivation = Tap(
     .experts, "activation", "T k f", "2.1-expert", step: "ExpertSteps.gatedProduct",
@@ -208,31 +213,37 @@ extension Tap {
 
   // MARK: Multi-token prediction
 
+  public static let pairedEmbedding = Tap(
+    .prediction, "paired_embedding", "T d", "2.1-mtp", step: "LanguageModel.embed", from: [])
+  public static let pairedStreams = Tap(
+    .prediction, "paired_streams", "T n d", "2.1-mtp", step: "LanguageModel.predict", from: [])
   public static let embeddingNormalized = Tap(
-    .prediction, "embedding_normalized", "T d", "2.1-mtp", step: "rmsNorm", from: [], rounding: .activation)
-  public static let embeddingQuantized = Tap(
-    .prediction, "embedding_quantized", "T d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
-    from: ["embedding_normalized"], rounding: .linearInput)
+    .prediction, "embedding_normalized", "T d", "2.1-mtp", step: "rmsNorm", from: ["paired_embedding"],
+    rounding: .activation)
+  public static let embeddingNormalizedQuantized = Tap(
+    .prediction, "embedding_normalized_quantized", "T d", "4.2.3-deployed-activations",
+    step: "QuantizationSteps.linearInput", from: ["embedding_normalized"], rounding: .linearInput)
   public static let embeddingProjected = Tap(
-    .prediction, "embedding_projected", "T d", "2.1-mtp", step: "PredictionSteps.embeddingProjected",
-    from: ["embedding_normalized"], rounding: .activation)
+    .prediction, "embedding_projected", "T d", "2.1-mtp", step: "linear",
+    from: ["embedding_normalized", "embedding_normalized_quantized"], rounding: .activation)
   public static let streamsNormalized = Tap(
-    .prediction, "streams_normalized", "T n d", "2.1-mtp", step: "rmsNorm", from: ["streams_in"], rounding: .activation)
-  public static let streamsQuantized = Tap(
-    .prediction, "streams_quantized", "T n d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
-    from: ["streams_normalized"], rounding: .linearInput)
+    .prediction, "streams_normalized", "T n d", "2.1-mtp", step: "rmsNorm", from: ["paired_streams"],
+    rounding: .activation)
+  public static let streamsNormalizedQuantized = Tap(
+    .prediction, "streams_normalized_quantized", "T n d", "4.2.3-deployed-activations",
+    step: "QuantizationSteps.linearInput", from: ["streams_normalized"], rounding: .linearInput)
   public static let streamsProjected = Tap(
-    .prediction, "streams_projected", "T n d", "2.1-mtp", step: "PredictionSteps.streamsProjected",
-    from: ["streams_normalized"], rounding: .activation)
+    .prediction, "streams_projected", "T n d", "2.1-mtp", step: "linear",
+    from: ["streams_normalized", "streams_normalized_quantized"], rounding: .activation)
   public static let projectedSum = Tap(
-    .prediction, "projected", "T n d", "2.1-mtp", step: "PredictionSteps.joined",
+    .prediction, "projected", "T n d", "2.1-mtp", step: "ModelSteps.predictionJoined",
     from: ["embedding_projected", "streams_projected"], rounding: .activation)
   public static let predictionHidden = Tap(
     .prediction, "hidden", "T d", "2.1-mtp", step: "rmsNorm", from: ["hc_head.collapsed"], rounding: .activation)
   public static let predictionLogits = Tap(
     .prediction, "logits", "T V", "2.1-mtp", step: "linear", from: ["hidden"])
   static let predictionTaps = [
-    embeddingNormalized, embeddingQuantized, embeddingProjected, streamsNormalized, streamsQuantized, streamsProjected,
-    projectedSum, predictionHidden, predictionLogits,
+    pairedEmbedding, pairedStreams, embeddingNormalized, embeddingNormalizedQuantized, embeddingProjected,
+    streamsNormalized, streamsNormalizedQuantized, streamsProjected, projectedSum, predictionHidden, predictionLogits,
   ]
 }

@@ -13,7 +13,8 @@ public struct Tap: Sendable {
   /// The function that makes it.
   public let step: String
   /// The taps that it is computed from: in the same place, or with a dot in its block, or `model.…`. `streams_in` are
-  /// the streams that a site, a head or an MTP block gets, `layer_output` what a site surrounds.
+  /// the streams that a site or a head gets, `layer_output` what a site surrounds. Where a value stands beside its
+  /// quantized form, what is computed comes from the latter if there is one.
   public let parents: [String]
   public let rounding: Rounding?
 
@@ -32,7 +33,8 @@ public struct Tap: Sendable {
 
   /// The letters of the axes.
   public static let axes: KeyValuePairs = [
-    "T": "tokens of a call", "n": "residual streams", "d": "model width", "M": "mixes, (2 + n)·n", "h": "query heads",
+    "T": "tokens of a call; in an MTP block the pairs that it completes, one fewer in the first call",
+    "n": "residual streams", "d": "model width", "M": "mixes, (2 + n)·n", "h": "query heads",
     "c": "head width", "q": "query latent width", "g·p": "output groups × group rank",
     "N": "entries that a call completes",
     "w": "projected width of a compressor", "H": "index heads", "i": "index head width", "S": "entries there are",
@@ -95,13 +97,11 @@ extension Tap {
     }
   }
 
-  /// Which streams a site, a head or an MTP block gets.
+  /// Which streams a site or a head gets.
   private func streamsIn(own: String, block: String, layers: Int) -> String {
     let last = "layers.\(layers - 1).hc_ffn.streams"
     if own.hasSuffix("hc_ffn") { return "\(block).hc_attn.streams" }
-    if block.hasPrefix("mtp") {
-      return place == .prediction ? last : own.hasSuffix("hc_head") ? "\(block).hc_ffn.streams" : "\(block).projected"
-    }
+    if block.hasPrefix("mtp") { return own.hasSuffix("hc_head") ? "\(block).hc_ffn.streams" : "\(block).projected" }
     if own == "hc_head" { return last }
     let layer = block.split(separator: ".").last.flatMap { Int($0) }
     if layer == 0 { return "streams" }

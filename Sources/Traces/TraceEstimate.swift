@@ -6,6 +6,9 @@ public struct TraceEstimate: Sendable {
   public private(set) var tensors = 0
   public private(set) var bytes = 0
 
+  /// What HDF5 and the attributes take for a dataset, about.
+  private static let overhead = 700
+
   /// - Parameters:
   ///   - calls: how many tokens each call takes, in order
   ///   - selection: which taps are recorded
@@ -25,8 +28,9 @@ public struct TraceEstimate: Sendable {
           // What experts compute is recorded for all slots together, after rounding only.
           let twice =
             tap.place != .experts && tap.rounding.map { $0 != .linearInput && $0.modes.contains(numerics) } ?? false
+          let isInteger = tap.name == "indices" || tap.name == "selection"
           tensors += twice ? 2 : 1
-          bytes += (twice ? 2 : 1) * count * scalarBytes
+          bytes += (twice ? 2 : 1) * (count * (isInteger ? 8 : scalarBytes) + Self.overhead)
         }
       }
       start += tokens

@@ -59,7 +59,8 @@ public final class TraceWriter: TapRecorder {
   public func call<Result>(
     start: Int, tokenIDs: [Int], listener: ((String) -> Void)? = nil, _ run: () throws -> Result
   ) throws -> Result {
-    let group = "calls/" + String(String(10_000 + calls).dropFirst())
+    let number = "\(calls)"
+    let group = "calls/" + String(repeating: "0", count: max(4 - number.count, 0)) + number
     try file.group(group)
     try file.set("start", .integer(Int64(start)), of: group)
     try file.set("tokens", .integer(Int64(tokenIDs.count)), of: group)
@@ -85,7 +86,8 @@ public final class TraceWriter: TapRecorder {
       try file.set("equation", .text(tap.equation), of: path)
       try file.set("axes", .text(tap.shape.map(ascii).joined(separator: " ")), of: path)
       let place = name.hasSuffix(".unrounded") ? String(name.dropLast(".unrounded".count)) : name
-      let parents = tap.parentNames(of: place, layers: layers).filter(passed.contains)
+      let known = tap.parentNames(of: place, layers: layers).filter(passed.contains)
+      let parents = known.filter { !known.contains("\($0)_quantized") }
       try file.set("parents", .text(parents.joined(separator: " ")), of: path)
     } catch {
       failure = error

@@ -48,8 +48,8 @@ struct CheckpointSynthesizeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Other layers: one compression ratio for each, as in 0,4,128.", valueName: "list"))
   var ratios: String?
 
-  @Option(help: "official, float32 or bfloat16.")
-  var format: Format = .official
+  @Option(help: "official, float32 or bfloat16. Default: what the preset or the configuration says.")
+  var format: Format?
 
   @Option(help: "The seed of the weights.")
   var seed: Int = 1
@@ -60,6 +60,7 @@ struct CheckpointSynthesizeCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case official, float32, bfloat16 }
 
   func run() throws {
+    guard !out.isEmpty else { throw InputError("synthesize", "--out must name a folder") }
     let configuration = try model()
     try configuration.validate()
     let synthesis = try CheckpointSynthesis(configuration, seed: seed)
@@ -67,13 +68,13 @@ struct CheckpointSynthesizeCommand: ParsableCommand {
     let parent = folder.deletingLastPathComponent().path
     let free = try? FileManager.default.attributesOfFileSystem(forPath: parent)[.systemFreeSize] as? Int
     guard let free else { throw InputError("synthesize", "the folder of \(out) cannot be written to") }
-    say("synthesize: \(configuration.inventory.count) matrices and vectors, \(megabytes(synthesis.bytes))")
+    say("synthesize: \(configuration.inventory.count) matrices and vectors, \(sizeText(synthesis.bytes))")
     guard free > synthesis.bytes + synthesis.bytes / 20 else {
-      throw InputError("synthesize", "needs \(megabytes(synthesis.bytes)), but only \(megabytes(free)) are free")
+      throw InputError("synthesize", "needs \(sizeText(synthesis.bytes)), but only \(sizeText(free)) are free")
     }
     var progress = Progress("synthesize")
     try synthesis.write(to: folder) { done, total in progress.report(done, of: total) }
-    print("wrote \(out): \(megabytes(synthesis.bytes))")
+    print("wrote \(out): \(sizeText(synthesis.bytes))")
   }
 
   private func model() throws -> ModelConfiguration {
@@ -84,7 +85,9 @@ struct CheckpointSynthesizeCommand: ParsableCommand {
       guard let json = FileManager.default.contents(atPath: path) else {
         throw InputError("synthesize", "\(path) cannot be read")
       }
-      configuration = try ModelConfiguration.read(json).configuration
+      let reading = try ModelConfiguration.read(json)
+      for warning in reading.warnings { say("warning: \(warning)") }
+      configuration = reading.configuration
     default: throw InputError("synthesize", "give either --preset or --config")
     }
     if let ratios {
@@ -94,6 +97,7 @@ struct CheckpointSynthesizeCommand: ParsableCommand {
       configuration.hashLayers = min(configuration.hashLayers, configuration.ratios.count)
     }
     switch format {
+    case nil: break
     case .official: (configuration.denseFormat, configuration.expertFormat) = (.float8, .float4)
     case .float32: (configuration.denseFormat, configuration.expertFormat) = (.float32, .float32)
     case .bfloat16: (configuration.denseFormat, configuration.expertFormat) = (.bfloat16, .bfloat16)

@@ -33,6 +33,8 @@ struct GenerateCommand: ParsableCommand {
     guard count >= 1 else { throw InputError("generate", "--count must be at least 1, got \(count)") }
     var ids = try tokens.ids()
     let checkpoint = try OpenCheckpoint(model.checkpoint)
+    try checkpoint.require(ids, generating: count)
+    checkpoint.warn(of: model.numerics)
     let model: LanguageModel<Scalar> = try checkpoint.model(scalar, angles: model.angles ?? .standard(for: scalar))
     let hooks = Hooks(numerics: Numerics(self.model.numerics))
     let sampling = temperature.map { Sampling.seeded(seed, temperature: $0) } ?? .greedy

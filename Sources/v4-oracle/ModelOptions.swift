@@ -46,12 +46,36 @@ struct OpenCheckpoint {
     }
     let reading = try ModelConfiguration.read(json)
     for warning in reading.warnings { say("warning: \(warning)") }
-    let weights = try CheckpointWeights(NamedCheckpoint(Checkpoint(folder)), configuration: reading.configuration)
+    let named = try NamedCheckpoint(Checkpoint(folder), ignoring: reading.ignoredTensors)
+    let weights = try CheckpointWeights(named, configuration: reading.configuration)
     if !weights.predicts, reading.configuration.multiTokenPredictionLayers > 0 {
       say("warning: the checkpoint has no tensors of the MTP block, so it is left out")
     }
     self.configuration = reading.configuration
     self.weights = weights
+  }
+
+  /// Says what a run in deployed numerics should know.
+  func warn(of numerics: NumericsMode) {
+    guard numerics == .deployed, let weight = weights.firstNotDeployed(of: configuration) else { return }
+    say("warning: \(weight) is not stored in its official format, so weights are not those of a deployed model")
+  }
+
+  /// Requires tokens to be of the vocabulary, and no more than there are positions.
+  ///
+  /// - Throws: `InputError` before anything is computed.
+  func require(_ ids: [Int], generating count: Int) throws(InputError) {
+    if let place = ids.firstIndex(where: { !(0..<configuration.vocabularySize).contains($0) }) {
+      throw InputError(
+        "tokens",
+        "token id \(ids[place]) at position \(place) is outside the vocabulary of \(configuration.vocabularySize)")
+    }
+    guard ids.count <= configuration.maximumPositions, count <= configuration.maximumPositions - ids.count else {
+      throw InputError(
+        "tokens",
+        "\(ids.count) tokens and \(count) to decode are more than the maximum of "
+          + "\(configuration.maximumPositions) positions")
+    }
   }
 
   /// The model, its layers kept in memory if they take less than 4 GiB without the routed experts.
@@ -87,10 +111,12 @@ struct TokenOptions: ParsableArguments {
     default: throw InputError("tokens", "give either --tokens or --text-ids")
     }
     let words = text.split { $0.isWhitespace || "[],".contains($0) }
-    let ids = words.compactMap { Int($0) }
-    guard ids.count == words.count, !ids.isEmpty else {
-      throw InputError("tokens", words.isEmpty ? "there are no token ids" : "they must be whole numbers")
+    guard !words.isEmpty else { throw InputError("tokens", "there are no token ids") }
+    return try words.enumerated().map { place, word in
+      guard let id = Int(word) else {
+        throw InputError("tokens", "'\(word.prefix(40))' at place \(place) is not a whole number")
+      }
+      return id
     }
-    return ids
   }
 }

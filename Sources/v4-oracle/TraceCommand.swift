@@ -51,7 +51,12 @@ struct TraceCommand: ParsableCommand {
       throw InputError("trace", "--prefill must be between 1 and the \(ids.count) tokens, got \(first)")
     }
     guard generate >= 0 else { throw InputError("trace", "--generate must not be negative, got \(generate)") }
+    var isFolder: ObjCBool = false
+    guard !out.isEmpty, !FileManager.default.fileExists(atPath: out, isDirectory: &isFolder) || !isFolder.boolValue
+    else { throw InputError("trace", "--out must name a file, got '\(out)'") }
     let checkpoint = try OpenCheckpoint(model.checkpoint)
+    try checkpoint.require(ids, generating: generate)
+    checkpoint.warn(of: model.numerics)
     let selection = TapSelection(
       globs: taps, layers: try layers.map { try TapSelection.layers($0, of: checkpoint.configuration.layers) })
     let angles = model.angles ?? .standard(for: scalar)
@@ -60,7 +65,7 @@ struct TraceCommand: ParsableCommand {
       checkpoint.configuration, calls: calls, selection: selection, numerics: model.numerics,
       scalarBytes: MemoryLayout<Scalar>.size, predicts: checkpoint.weights.predicts)
     guard estimate.tensors > 0 else { throw InputError("trace", "no tap fits \(taps.joined(separator: ", "))") }
-    say("trace: about \(estimate.tensors) tensors, \(megabytes(estimate.bytes))")
+    say("trace: about \(estimate.tensors) tensors, \(sizeText(estimate.bytes))")
     try requireSpace(estimate.bytes)
 
     let languageModel = try checkpoint.model(scalar, angles: angles)
@@ -71,7 +76,7 @@ struct TraceCommand: ParsableCommand {
         .feed(ids, first: first, generating: generate)
     }
     let size = (try? FileManager.default.attributesOfItem(atPath: out)[.size] as? Int) ?? 0
-    print("wrote \(out): \(calls.count) calls, \(megabytes(size))")
+    print("wrote \(out): \(calls.count) call\(calls.count == 1 ? "" : "s"), \(sizeText(size))")
   }
 
   private func requireSpace(_ bytes: Int) throws {
@@ -79,7 +84,7 @@ struct TraceCommand: ParsableCommand {
     let free = try? FileManager.default.attributesOfFileSystem(forPath: folder)[.systemFreeSize] as? Int
     guard let free else { throw InputError("trace", "the folder of \(out) cannot be written to") }
     guard free > bytes + bytes / 20 else {
-      throw InputError("trace", "needs \(megabytes(bytes)), but only \(megabytes(free)) are free")
+      throw InputError("trace", "needs \(sizeText(bytes)), but only \(sizeText(free)) are free")
     }
   }
 }
@@ -116,6 +121,10 @@ private struct Run<Scalar: RealScalar> {
 }
 
 /// A size for people.
-func megabytes(_ bytes: Int) -> String {
-  bytes < 1_000_000 ? "\(bytes) bytes" : String(format: "%.1f MB", Double(bytes) / 1e6)
+func sizeText(_ bytes: Int) -> String {
+  switch bytes {
+  case ..<1_000_000: "\(bytes) bytes"
+  case ..<10_000_000_000: String(format: "%.1f MB", Double(bytes) / 1e6)
+  default: String(format: "%.1f GB", Double(bytes) / 1e9)
+  }
 }

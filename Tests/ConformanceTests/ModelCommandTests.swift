@@ -48,7 +48,12 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--text-ids", "1,x"], "error: tokens: they must be whole numbers\n"),
+    (["--text-ids", "1,x"], "error: tokens: 'x' at place 1 is not a whole number\n"),
+    (["--text-ids", "1,48"], "error: tokens: token id 48 at position 1 is outside the vocabulary of 48\n"),
+    (
+      ["--text-ids", "1,2", "--generate", "9223372036854775807"],
+      "error: tokens: 2 tokens and 9223372036854775807 to decode are more than the maximum of 4096 positions\n"
+    ),
     ([], "error: tokens: give either --tokens or --text-ids\n"),
     (["--text-ids", "1,2", "--prefill", "3"], "error: trace: --prefill must be between 1 and the 2 tokens, got 3\n"),
     (
@@ -67,18 +72,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (["--text-ids", "1,48"], "error: model: token id 48 at position 1 is outside the vocabulary of 48\n"),
-    (
-      ["--text-ids", "1", "--numerics", "deployed"],
-      "error: quantize: the block of 128 columns does not divide 16 columns\n"
-    ),
-  ])
-  func anErrorWhileRunningLeavesNoFile(arguments: [String], sentence: String) throws {
+  @Test func anErrorWhileRunningLeavesNoFile() throws {
     try withCheckpoint { folder, checkpoint in
-      let run = try oracle(["trace", "--checkpoint", checkpoint, "--out", folder + "/t.h5"] + arguments)
+      let run = try oracle(
+        "trace", "--checkpoint", checkpoint, "--out", folder + "/t.h5", "--text-ids", "1", "--numerics", "deployed")
       #expect(run.status == 2)
-      #expect(run.errors.hasSuffix(sentence))
+      #expect(run.errors.contains("warning: embed.weight is not stored in its official format"))
+      #expect(
+        run.errors.hasSuffix(
+          "error: quantize: the block of 128 columns does not divide 16 columns, at layers.0.attn.hidden_quantized\n"))
       let members = try FileManager.default.contentsOfDirectory(atPath: folder)
       #expect(members == ["tiny"])
     }

@@ -82,7 +82,8 @@ import Testing
     #expect(faults { $0.ratios = [] }.first == "layers must be between 1 and 1024, got 0")
     #expect(
       faults { $0.ratios = Array(repeating: 0, count: 1025) } == ["layers must be between 1 and 1024, got 1025"])
-    #expect(faults { $0.multiTokenPredictionLayers = -1 } == ["MTP blocks must be between 0 and 1024, got -1"])
+    #expect(faults { $0.multiTokenPredictionLayers = -1 } == ["MTP blocks must be between 0 and 1, got -1"])
+    #expect(faults { $0.multiTokenPredictionLayers = 2 } == ["MTP blocks must be between 0 and 1, got 2"])
     #expect(
       faults { $0.expertFormat = .bfloat16 } == ["experts must be fp4 or like the other matrices (fp32), got bf16"])
     #expect(faults { $0.denseFormat = .float4 }.contains("only experts can be fp4"))

@@ -45,12 +45,67 @@ struct CheckpointWeightsTests {
       }
       let sentence = try #require(error).description
       #expect(sentence.contains("embed.weight has shape [48, 16], expected [48, 20]"))
-      #expect(sentence.contains("and "))
+      #expect(sentence.contains("; and "))
       let hash = ModelConfiguration.tiny.with { $0.hashLayers = 1 }
       let both = #expect(throws: CheckpointError.self) { try CheckpointWeights(checkpoint, configuration: hash) }
       #expect(
         try #require(both).description.hasSuffix(
-          "2 faults: layers.1.ffn.gate.bias is missing; layers.1.ffn.gate.tid2eid is no tensor of this model"))
+          ": layers.1.ffn.gate.bias is missing; layers.1.ffn.gate.tid2eid is no tensor of this model"))
+    }
+  }
+
+  /// Scales that are missing, of another shape or type, or where there should be none.
+  @Test(arguments: [
+    ("layers.0.attn.wq_a.scale", nil, "layers.0.attn.wq_a.weight is F8_E4M3, but has no scales"),
+    (
+      "layers.0.attn.wq_a.scale", TensorDescription("layers.0.attn.wq_a.scale", .float8E8M0, [1, 2]),
+      "layers.0.attn.wq_a.scale has shape [1, 2], expected [1, 1]"
+    ),
+    (
+      "layers.1.ffn.experts.2.w1.scale", TensorDescription("layers.1.ffn.experts.2.w1.scale", .int32, [128, 4]),
+      "layers.1.ffn.experts.2.w1.scale is I32, expected F8_E8M0 or reals"
+    ),
+  ])
+  func scalesAreCheckedBeforeAnythingIsRead(name: String, changed: TensorDescription?, fault: String) throws {
+    try withTemporaryFolder { folder in
+      let configuration = ModelConfiguration.tinyDeployed
+      try CheckpointSynthesis(configuration, seed: 3).write(to: URL(fileURLWithPath: folder + "/made")) { _, _ in }
+      let made = try Checkpoint(folder + "/made")
+      try FileManager.default.createDirectory(atPath: folder + "/changed", withIntermediateDirectories: true)
+      let tensors = made.names.compactMap { $0 == name ? changed : made.entry($0)?.tensor }
+      try CheckpointWriter.write(folder + "/changed", tensors: tensors) { writer in
+        for tensor in tensors {
+          let bytes = tensor.shape.reduce(1, *) * tensor.type.size
+          try writer.append([UInt8](repeating: 0, count: bytes), to: tensor.name)
+        }
+      }
+      let checkpoint = try NamedCheckpoint(Checkpoint(folder + "/changed"))
+      let error = #expect(throws: CheckpointError.self) {
+        try CheckpointWeights(checkpoint, configuration: configuration)
+      }
+      #expect(try #require(error).problem == fault)
+    }
+  }
+
+  @Test func aModuleOfALaterReleaseIsLeftOut() throws {
+    try withTemporaryFolder { folder in
+      try CheckpointSynthesis(.tiny, seed: 3).write(to: URL(fileURLWithPath: folder + "/made")) { _, _ in }
+      let made = try Checkpoint(folder + "/made")
+      try FileManager.default.createDirectory(atPath: folder + "/dspark", withIntermediateDirectories: true)
+      let backbone = made.names.compactMap { made.entry($0)?.tensor }.filter { !$0.name.hasPrefix("mtp.") }
+      let module = ["mtp.0.main_proj.weight", "dspark.markov.weight"].map { TensorDescription($0, .float32, [2]) }
+      try CheckpointWriter.write(folder + "/dspark", tensors: backbone + module) { writer in
+        for tensor in backbone + module {
+          let bytes = tensor.shape.reduce(1, *) * tensor.type.size
+          try writer.append([UInt8](repeating: 0, count: bytes), to: tensor.name)
+        }
+      }
+      let configuration = ModelConfiguration.tiny.with { $0.multiTokenPredictionLayers = 0 }
+      let checkpoint = try Checkpoint(folder + "/dspark")
+      #expect(throws: CheckpointError.self) { try NamedCheckpoint(checkpoint) }
+      let named = try NamedCheckpoint(checkpoint, ignoring: ["mtp.", "dspark"])
+      let weights = try CheckpointWeights(named, configuration: configuration)
+      #expect(!weights.predicts)
     }
   }
 

@@ -29,7 +29,7 @@ import Testing
     let preset = try ModelConfiguration.preset(name)
     let variants = [
       preset, preset.with { $0.yarn = nil }, preset.with { $0.clampLimit = 0 },
-      preset.with { $0.ratios[0] = 3 }, preset.with { $0.multiTokenPredictionLayers = 2 },
+      preset.with { $0.ratios[0] = 3 }, preset.with { $0.multiTokenPredictionLayers = 0 },
       preset.with { $0.expertFormat = $0.denseFormat }, preset.with { $0.expertFormat = .float4 },
       preset.with { $0.normEpsilon = 0.1 + 0.2 },
     ]
@@ -104,7 +104,7 @@ import Testing
       {
         "model_type": "deepseek_v4", "vocab_size": 30, "hidden_size": 10, "num_hidden_layers": 3,
         "num_attention_heads": 6, "num_key_value_heads": 1, "head_dim": 10, "qk_rope_head_dim": 2, "q_lora_rank": 7,
-        "o_groups": 3, "o_lora_rank": 5, "sliding_window": 5, "compress_ratios": [3, 4, 5, 0, 0], "index_n_heads": 3,
+        "o_groups": 3, "o_lora_rank": 5, "sliding_window": 5, "compress_ratios": [3, 4, 5, 0], "index_n_heads": 3,
         "index_head_dim": 4, "index_topk": 2, "moe_intermediate_size": 9, "n_routed_experts": 5,
         "n_shared_experts": 1, "num_experts_per_tok": 5, "norm_topk_prob": true, "num_hash_layers": 0,
         "routed_scaling_factor": 0.7, "scoring_func": "sqrtsoftplus", "swiglu_limit": 0, "hc_mult": 3,
@@ -112,12 +112,12 @@ import Testing
         "rope_scaling": {
           "type": "yarn", "factor": 4, "beta_fast": 8, "beta_slow": 0.5, "original_max_position_embeddings": 16
         },
-        "max_position_embeddings": 64, "num_nextn_predict_layers": 2, "tie_word_embeddings": false,
+        "max_position_embeddings": 64, "num_nextn_predict_layers": 1, "tie_word_embeddings": false,
         "hidden_act": "silu", "attention_bias": false
       }
       """
     let expected = ModelConfiguration(
-      vocabularySize: 30, width: 10, ratios: [3, 4, 5], multiTokenPredictionLayers: 2,
+      vocabularySize: 30, width: 10, ratios: [3, 4, 5], multiTokenPredictionLayers: 1,
       heads: 6, headWidth: 10, ropeDims: 2, queryLatentWidth: 7, outputGroups: 3, outputRank: 5, window: 5,
       indexHeads: 3, indexWidth: 4, indexTopK: 2,
       expertWidth: 9, experts: 5, sharedExperts: 1, expertsPerToken: 5, hashLayers: 0, routeScale: 0.7, clampLimit: 0,

@@ -1,4 +1,5 @@
 import DeepSeekV4
+import Foundation
 import Taps
 import Tensors
 import TestSupport
@@ -61,6 +62,32 @@ struct RegistryTests {
       before.insert(name)
     }
     #expect(found > before.count)
+  }
+
+  @Test(arguments: [NumericsMode.exact, .deployed])
+  func everyValueIsUsed(_ mode: NumericsMode) throws {
+    let (configuration, listener) = try pass(mode)
+    let used = Set(listener.passed.flatMap { $0.tap.parentNames(of: $0.name, layers: configuration.layers) })
+    let ends = listener.passed.map(\.name).filter {
+      !used.contains($0) && !$0.hasSuffix(".unrounded") && !$0.hasSuffix("logits")
+    }
+    #expect(ends.isEmpty, "\(ends)")
+  }
+
+  @Test func everyStepIsInTheSources() throws {
+    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Sources")
+    let files = try #require(FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+    var text = ""
+    for case let file as URL in files where file.pathExtension == "swift" && !file.lastPathComponent.hasPrefix("Tap") {
+      text += try String(contentsOf: file, encoding: .utf8)
+    }
+    for tap in Tap.all {
+      for name in tap.step.split(separator: ".") {
+        let isThere = ["func", "struct", "protocol"].contains { text.contains("\($0) \(name)") }
+        #expect(isThere, "\(tap.step) of \(tap.name)")
+      }
+    }
   }
 
   @Test func axesHaveTheLengthsThatTheRegistrySays() throws {

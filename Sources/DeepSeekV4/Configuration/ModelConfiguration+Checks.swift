@@ -4,6 +4,8 @@ extension ModelConfiguration {
   static let operation = "config"
   /// More than any model has; it bounds what a hostile file can ask for.
   static let mostLayers = 1024
+  /// The same of all layers together: Pro has 23424.
+  static let mostExperts = 1 << 17
   /// The largest size of an axis. Any product of three sizes fits into `Int`.
   static let largestSize = 1 << 20
 
@@ -41,7 +43,7 @@ extension ModelConfiguration {
   private var layerFaults: [String] {
     var faults = [
       Self.rangeFault("layers", layers, 1...Self.mostLayers),
-      Self.rangeFault("MTP blocks", multiTokenPredictionLayers, 0...Self.mostLayers),
+      Self.rangeFault("MTP blocks", multiTokenPredictionLayers, 0...1),
       Self.rangeFault("hash layers", hashLayers, 0...max(0, layers)),
     ].compactMap { $0 }
     let wrong = Set(ratios.filter { $0 < 0 || $0 == 1 || $0 > Self.largestSize }).sorted()
@@ -69,6 +71,9 @@ extension ModelConfiguration {
   private var expertFaults: [String] {
     var faults: [String] = []
     if sharedExperts != 1 { faults.append("shared experts must be 1, got \(sharedExperts)") }
+    if experts > 0, layers > Self.mostExperts / experts {
+      faults.append("\(layers) layers of \(experts) experts are more than \(Self.mostExperts) experts in all")
+    }
     if expertsPerToken > experts {
       faults.append("experts per token (\(expertsPerToken)) must be at most experts (\(experts))")
     }

@@ -8,6 +8,8 @@ public struct ConfigurationReading: Sendable, Equatable {
   public let form: ConfigurationForm
   /// One sentence each: what is left out, or was taken to be so.
   public let warnings: [String]
+  /// What the names of tensors begin with that belong to a module which is left out.
+  public let ignoredTensors: [String]
 }
 
 extension ModelConfiguration {
@@ -27,7 +29,9 @@ extension ModelConfiguration {
     values.warnOfDSpark()
     let faults = values.faults + (values.isComplete ? configuration.faults : [])
     try throwFaults(faults)
-    return ConfigurationReading(configuration: configuration, form: values.form, warnings: values.warnings)
+    return ConfigurationReading(
+      configuration: configuration, form: values.form, warnings: values.warnings,
+      ignoredTensors: values.dsparkKeys.isEmpty ? [] : DSpark.tensors)
   }
 
   /// The form that more of the keys belong to.

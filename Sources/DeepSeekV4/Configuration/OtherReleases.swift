@@ -4,6 +4,8 @@ import Tensors
 /// multi-token prediction. Their layers are those of V4.
 enum DSpark {
   static let prefix = "dspark_"
+  /// What the names of its tensors begin with.
+  static let tensors = ["mtp.", "dspark", "model.mtp.", "model.dspark"]
 }
 
 extension ConfigurationValues {

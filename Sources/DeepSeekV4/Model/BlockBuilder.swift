@@ -39,7 +39,9 @@ struct BlockBuilder<Scalar: RealScalar>: Sendable {
   }
 
   func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> Tensor<Scalar> {
-    try weights.reals(name, [rows, columns])
+    let matrix: Tensor<Scalar> = try weights.reals(name, [rows, columns])
+    try matrix.requireFinite(name, in: "weights")
+    return matrix
   }
 
   // MARK: Hyper-connections

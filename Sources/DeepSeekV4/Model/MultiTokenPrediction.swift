@@ -39,8 +39,6 @@ public struct MultiTokenPrediction<Scalar: RealScalar>: Sendable {
     streamsNorm = try builder.vector(prefix + "hnorm.weight", width)
     embeddingProjection = try builder.matrix(prefix + "e_proj.weight", width, width)
     streamsProjection = try builder.matrix(prefix + "h_proj.weight", width, width)
-    try embeddingProjection.requireFinite(prefix + "e_proj.weight", in: "weights")
-    try streamsProjection.requireFinite(prefix + "h_proj.weight", in: "weights")
     normEpsilon = Scalar(builder.configuration.normEpsilon)
     steps = builder.steps.model
   }
@@ -60,9 +58,10 @@ public struct MultiTokenPrediction<Scalar: RealScalar>: Sendable {
     let normalStreams = try hooks.pass(
       .streamsNormalized, rmsNorm(streams, weight: streamsNorm, epsilon: normEpsilon))
     let fromEmbedding = try hooks.pass(
-      .embeddingProjected, linear(hooks.linearInput(.embeddingQuantized, normalEmbedding), embeddingProjection))
+      .embeddingProjected,
+      linear(hooks.linearInput(.embeddingNormalizedQuantized, normalEmbedding), embeddingProjection))
     let fromStreams = try hooks.pass(
-      .streamsProjected, linear(hooks.linearInput(.streamsQuantized, normalStreams), streamsProjection))
+      .streamsProjected, linear(hooks.linearInput(.streamsNormalizedQuantized, normalStreams), streamsProjection))
     return try hooks.pass(
       .projectedSum, steps.predictionJoined(embedding: fromEmbedding, streams: fromStreams))
   }
@@ -92,13 +91,15 @@ extension LanguageModel {
     let positions = max(start - 1, 0)..<start + tokenIDs.count - 1
     guard !positions.isEmpty else { return nil }
 
+    // A known bug pairs a position with an earlier token, which may not be among these.
     let paired = positions.map { tokenIDs[max(steps.model.pairedToken(position: $0) - start, 0)] }
+    let hooks = hooks.within("mtp.0")
+    let embedding = hooks.recorded(.pairedEmbedding, try embed(paired, start: positions.lowerBound))
     let recent = try state.recentStreams.rows(positions)
       .reshaped([positions.count, configuration.streams, configuration.width])
-    let hooks = hooks.within("mtp.0")
     let projected = try prediction.projected(
-      embedding: embed(paired, start: positions.lowerBound), streams: steps.model.predictionStreams(recent, head: head),
-      hooks: hooks)
+      embedding: embedding,
+      streams: steps.model.predictionStreams(hooks.recorded(.pairedStreams, recent), head: head), hooks: hooks)
     let ids = try Tensor(shape: [paired.count], elements: paired)
     let block = try prediction.block(projected, tokenIDs: ids, state: &attention, hooks: hooks)
     state.prediction = attention

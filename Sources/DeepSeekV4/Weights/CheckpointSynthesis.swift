@@ -42,7 +42,9 @@ public struct CheckpointSynthesis {
       throw CheckpointError(folder.path, "already exists, and is not an empty folder")
     }
     try manager.createDirectory(at: folder, withIntermediateDirectories: true)
+    let description = folder.appendingPathComponent("config.json")
     do {
+      try configuration.json(.huggingFace).write(to: description, options: .atomic)
       try CheckpointWriter.write(folder.path, tensors: tensors) { writer in
         let inventory = configuration.inventory
         for (index, weight) in inventory.enumerated() {
@@ -50,9 +52,8 @@ public struct CheckpointSynthesis {
           progress(index + 1, inventory.count)
         }
       }
-      try configuration.json(.huggingFace).write(to: folder.appendingPathComponent("config.json"), options: .atomic)
     } catch {
-      if !existed { try? manager.removeItem(at: folder) }
+      try? manager.removeItem(at: existed ? description : folder)
       throw error
     }
   }

@@ -8,59 +8,88 @@ public struct CheckpointWeights: WeightSource {
   /// Whether the checkpoint has the MTP block of its configuration; some namings leave it out.
   public let predicts: Bool
 
-  /// Checks that the checkpoint holds every tensor of the model in the right shape and a type it can be in, and nothing
-  /// else.
+  /// Checks that the checkpoint holds every tensor of the model in the right shape and a type it can be in, with its
+  /// scales where that type needs them, and nothing else.
   ///
   /// - Parameters:
   ///   - checkpoint: asked by the official names
   ///   - configuration: what it should hold
-  ///   - ignoring: official name prefixes that are left out on purpose: modules of later releases
-  /// - Throws: `CheckpointError` that lists every fault.
-  public init(
-    _ checkpoint: NamedCheckpoint, configuration: ModelConfiguration, ignoring: [String] = []
-  ) throws(CheckpointError) {
+  /// - Throws: `CheckpointError` with the first ten faults and their number.
+  public init(_ checkpoint: NamedCheckpoint, configuration: ModelConfiguration) throws(CheckpointError) {
     let present = Set(checkpoint.names)
     let predicts = present.contains { $0.hasPrefix("mtp.") }
     var expected: Set<String> = []
-    var faults: [String] = []
+    var faults = Faults()
     for weight in configuration.inventory where predicts || !weight.name.hasPrefix("mtp.") {
       expected.insert(weight.name)
       guard let stored = checkpoint.tensor(weight.name) else {
-        faults.append("\(weight.name) is missing")
+        faults.add("\(weight.name) is missing")
         continue
       }
-      let scaleName = weight.name.hasSuffix(".weight") ? weight.name.dropLast("weight".count) + "scale" : ""
-      expected.insert(String(scaleName))
-      if let fault = Self.fault(weight, stored, scale: checkpoint.tensor(String(scaleName))) { faults.append(fault) }
+      let scale = checkpoint.tensor(Self.scaleName(of: weight.name))
+      if let fault = Self.fault(weight, stored) ?? Self.scaleFault(weight, stored, scale) { faults.add(fault) }
+      if scale != nil { expected.insert(Self.scaleName(of: weight.name)) }
     }
-    for name in present.subtracting(expected).sorted() where !ignoring.contains(where: name.hasPrefix) {
-      faults.append("\(name) is no tensor of this model")
-    }
-    guard faults.isEmpty else {
-      let listed = faults.prefix(20).joined(separator: "; ")
-      let rest = faults.count > 20 ? "; and \(faults.count - 20) more" : ""
-      throw CheckpointError(
-        checkpoint.checkpoint.name, "\(faults.count) fault\(faults.count == 1 ? "" : "s"): \(listed)\(rest)")
-    }
+    for name in present.subtracting(expected).sorted() { faults.add("\(name) is no tensor of this model") }
+    try faults.throwIfAny(in: checkpoint.checkpoint.name)
     self.checkpoint = checkpoint
     self.predicts = predicts
   }
 
-  /// What is wrong with a stored tensor.
-  private static func fault(
-    _ weight: WeightDescription, _ stored: TensorDescription, scale: TensorDescription?
-  ) -> String? {
+  /// The first weight that is not stored in its official format; nil if all are. Deployed numerics assume that they are.
+  public func firstNotDeployed(of configuration: ModelConfiguration) -> String? {
+    let official = configuration.with { ($0.denseFormat, $0.expertFormat) = (.float8, .float4) }
+    return official.inventory.first { weight in
+      guard case .reals(let format) = weight.storage, let type = checkpoint.tensor(weight.name)?.type else {
+        return false
+      }
+      return switch format {
+      case .float32: false
+      case .bfloat16: type != .bfloat16
+      case .float8: type != .float8E4M3
+      case .float4: type != .int8 && type != .uint8
+      }
+    }?.name
+  }
+
+  private static func scaleName(of weight: String) -> String {
+    weight.hasSuffix(".weight") ? weight.dropLast("weight".count) + "scale" : weight + ".scale"
+  }
+
+  /// What is wrong with the type or the shape of a stored tensor.
+  private static func fault(_ weight: WeightDescription, _ stored: TensorDescription) -> String? {
     var shape = weight.shape
     switch (weight.storage, stored.type) {
     case (.int64, .int64), (.int64, .int32): break
     case (.int64, _): return "\(weight.name) is \(stored.type.rawValue), expected I64"
     case (.reals, .float8E4M3) where shape.count == 2: break
     case (.reals, .int8) where shape.count == 2, (.reals, .uint8) where shape.count == 2: shape[1] /= 2
-    case (.reals, .float32), (.reals, .bfloat16), (.reals, .float16), (.reals, .float64):
-      if scale != nil { return "\(weight.name) is \(stored.type.rawValue), but has a tensor of scales" }
+    case (.reals, .float32), (.reals, .bfloat16), (.reals, .float16), (.reals, .float64): break
     case (.reals, _): return "\(weight.name) is \(stored.type.rawValue), which holds no reals of this shape"
     }
     return stored.shape == shape ? nil : "\(weight.name) has shape \(stored.shape), expected \(shape)"
+  }
+
+  /// What is wrong with the scales of a stored tensor: 128 × 128 values of FP8 share one, 1 × 32 of FP4.
+  private static func scaleFault(
+    _ weight: WeightDescription, _ stored: TensorDescription, _ scale: TensorDescription?
+  ) -> String? {
+    let expected: [Int]
+    switch stored.type {
+    case .float8E4M3: expected = weight.shape.map { ($0 + 127) / 128 }
+    case .int8, .uint8:
+      guard weight.shape[1] % 32 == 0 else {
+        return "\(weight.name) has \(weight.shape[1]) columns, which FP4 blocks of 32 do not divide"
+      }
+      expected = [weight.shape[0], weight.shape[1] / 32]
+    default: return scale.map { "\(weight.name) is \(stored.type.rawValue), but has the scales \($0.name)" }
+    }
+    guard let scale else { return "\(weight.name) is \(stored.type.rawValue), but has no scales" }
+    guard scale.shape == expected else { return "\(scale.name) has shape \(scale.shape), expected \(expected)" }
+    switch scale.type {
+    case .float8E8M0, .float32, .bfloat16, .float16: return nil
+    default: return "\(scale.name) is \(scale.type.rawValue), expected F8_E8M0 or reals"
+    }
   }
 
   /// - Throws: `CheckpointError` if the values cannot be read.

@@ -1,4 +1,6 @@
-// Axes and letters: docs/checkpoints.md.
+// Axes: V vocabulary, d model width, n streams, M mixes, h heads, c head width, q query latent width, g output groups,
+// p group rank, m compression ratio, w projected width, H index heads, i index width, E experts, k experts per token,
+// f expert width. docs/checkpoints.md has every shape in these letters.
 
 /// One tensor of a checkpoint.
 public struct WeightDescription: Equatable, Sendable {
@@ -23,7 +25,7 @@ public enum WeightStorage: Equatable, Sendable {
 extension ModelConfiguration {
   /// Every tensor of a checkpoint of this model, scales not listed: they belong to their matrices.
   public var inventory: [WeightDescription] {
-    let matrices: WeightStorage = .reals(denseFormat == .float32 ? .float32 : .bfloat16)
+    let matrices = plainStorage
     var all = [
       WeightDescription("embed.weight", [vocabularySize, width], matrices),
       WeightDescription("head.weight", [vocabularySize, width], matrices),
@@ -34,6 +36,9 @@ extension ModelConfiguration {
     for block in 0..<multiTokenPredictionLayers { all += prediction(prefix: "mtp.\(block).", matrices) }
     return all
   }
+
+  /// What is stored as it is, without scales: norms, embedding, LM head, gates and the projections of compressors.
+  private var plainStorage: WeightStorage { .reals(denseFormat == .float32 ? .float32 : .bfloat16) }
 
   private func collapse(prefix: String) -> [WeightDescription] {
     [
@@ -55,7 +60,7 @@ extension ModelConfiguration {
   }
 
   private func block(prefix: String, ratio: Int, hash: Bool) -> [WeightDescription] {
-    let plain: WeightStorage = .reals(denseFormat == .float32 ? .float32 : .bfloat16)
+    let plain = plainStorage
     let mixes = (2 + streams) * streams
     var all: [WeightDescription] = []
     for site in ["attn", "ffn"] {
