@@ -160,7 +160,7 @@ struct ProbabilitiesInBFloat16: AttentionSteps {
     _ scores: Tensor<Scalar>, sinks: Tensor<Scalar>, window: Int, visibleWindow: Int
   ) throws(InputError) -> Tensor<Scalar> {
     try correct.probabilities(scores, sinks: sinks, window: window, visibleWindow: visibleWindow)
-      .map(roundedToBFloat16)
+      .map(SmallFloat.bfloat16.rounded)
   }
 }
 

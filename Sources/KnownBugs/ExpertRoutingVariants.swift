@@ -1,4 +1,5 @@
 import ExpertRouting
+import LowPrecision
 import Tensors
 
 // Each type here overrides exactly one step. What is wrong about it stands in KnownBug+ExpertRouting.swift.
@@ -49,7 +50,7 @@ struct SelectionInBFloat16: RoutingSteps {
   func selectionScores<Scalar: RealScalar>(
     _ scores: Tensor<Scalar>, bias: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
-    try correct.selectionScores(scores.map(roundedToBFloat16), bias: bias).map(roundedToBFloat16)
+    try correct.selectionScores(scores.map(SmallFloat.bfloat16.rounded), bias: bias).map(SmallFloat.bfloat16.rounded)
   }
 }
 

@@ -1,4 +1,5 @@
 import ExpertRouting
+import LowPrecision
 import Taps
 import Tensors
 
@@ -51,7 +52,7 @@ struct SlotsSummedInBFloat16: ExpertSteps {
     _ outputs: [Tensor<Scalar>], experts: [Int]
   ) throws(InputError) -> Tensor<Scalar> {
     var sum = Tensor(repeating: Scalar.zero, shape: outputs[0].shape)
-    for output in outputs { sum = try (sum + output).map(roundedToBFloat16) }
+    for output in outputs { sum = try (sum + output).map(SmallFloat.bfloat16.rounded) }
     return sum
   }
 }

@@ -1,4 +1,5 @@
 import HyperConnections
+import LowPrecision
 import Tensors
 
 // Each type here overrides exactly one step. What is wrong about it stands in KnownBug+HyperConnections.swift.
@@ -18,7 +19,7 @@ struct StreamsInBFloat16: HyperConnectionSteps {
     _ streams: Tensor<Scalar>, layerOutput: Tensor<Scalar>, post: Tensor<Scalar>, combination: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try correct.postMix(streams, layerOutput: layerOutput, post: post, combination: combination)
-      .map(roundedToBFloat16)
+      .map(SmallFloat.bfloat16.rounded)
   }
 }
 
@@ -27,7 +28,7 @@ struct MixesInBFloat16: HyperConnectionSteps {
     _ streams: Tensor<Scalar>, projection: Tensor<Scalar>, normEpsilon: Scalar, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     try correct.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon)
-      .map(roundedToBFloat16)
+      .map(SmallFloat.bfloat16.rounded)
   }
 }
 

@@ -1,4 +1,5 @@
 import CompressedSparseAttention
+import LowPrecision
 import Taps
 import Tensors
 
@@ -51,7 +52,7 @@ struct IndexScoresInBFloat16: IndexerSteps {
   func scores<Scalar: RealScalar>(
     query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
-    try correct.scores(query: query, keys: keys, weights: weights, hooks: hooks).map(roundedToBFloat16)
+    try correct.scores(query: query, keys: keys, weights: weights, hooks: hooks).map(SmallFloat.bfloat16.rounded)
   }
 }
 

@@ -1,13 +1,5 @@
 import Tensors
 
-/// The nearest bfloat16, ties to even: what a variant that keeps too few bits does to a value.
-func roundedToBFloat16<Scalar: RealScalar>(_ x: Scalar) -> Scalar {
-  let bits = Float(x).bitPattern
-  guard Float(x).isFinite else { return x }
-  let roundedUp = bits &+ 0x7FFF &+ ((bits >> 16) & 1)
-  return Scalar(Float(bitPattern: roundedUp & 0xFFFF_0000))
-}
-
 /// Each row rounded to 4-bit integers times a scale: what re-quantising a gate weight does to it.
 func roundedToFourBits<Scalar: RealScalar>(_ weight: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> {
   let scale = try weight.map { abs($0) }.maximum(over: .rows).map { $0 > 0 ? $0 / 7 : 1 }
