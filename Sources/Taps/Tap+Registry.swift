@@ -56,7 +56,7 @@ extension Tap {
   // MARK: Attention
 
   public static let hiddenQuantized = Tap(
-    .attention, "hidden_quantized", "T d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
+    .attention, "hidden_quantized", "T d", "5.2.1-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["hidden"], rounding: .linearInput)
   public static let queryLatentProjected = Tap(
     .attention, "query_latent_projected", "T q", "eq-13", step: "linear", from: ["hidden", "hidden_quantized"],
@@ -66,7 +66,7 @@ extension Tap {
     from: ["query_latent_projected"],
     rounding: .activation)
   public static let queryLatentQuantized = Tap(
-    .attention, "query_latent_quantized", "T q", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
+    .attention, "query_latent_quantized", "T q", "5.2.1-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["query_latent"], rounding: .linearInput)
   public static let queryHeads = Tap(
     .attention, "query_heads", "T h c", "eq-18", step: "AttentionSteps.queryHeads",
@@ -105,7 +105,7 @@ extension Tap {
     .attention, "group_latents", "T g·p", "2.3.1-grouped-output", step: "AttentionSteps.groupedOutput",
     from: ["attended"], rounding: .activation)
   public static let groupLatentsQuantized = Tap(
-    .attention, "group_latents_quantized", "T g·p", "4.2.3-deployed-activations",
+    .attention, "group_latents_quantized", "T g·p", "5.2.1-deployed-activations",
     step: "QuantizationSteps.linearInput", from: ["group_latents"], rounding: .linearInput)
   public static let attentionOutput = Tap(
     .attention, "output", "T d", "2.3.1-grouped-output", step: "AttentionSteps.groupedOutput",
@@ -186,7 +186,7 @@ extension Tap {
   static let routerTaps = [gateLogits, affinities, selectionScores, expertIndices, expertWeights]
 
   public static let expertHiddenQuantized = Tap(
-    .mixture, "hidden_quantized", "T d", "4.2.3-deployed-activations", step: "QuantizationSteps.linearInput",
+    .mixture, "hidden_quantized", "T d", "5.2.1-deployed-activations", step: "QuantizationSteps.linearInput",
     from: ["hidden"], rounding: .linearInput)
   public static let expertGate = Tap(
     .experts, "gate", "T k f", "2.1-expert", step: "linear",
@@ -221,7 +221,7 @@ extension Tap {
     .prediction, "embedding_normalized", "T d", "2.1-mtp", step: "rmsNorm", from: ["paired_embedding"],
     rounding: .activation)
   public static let embeddingNormalizedQuantized = Tap(
-    .prediction, "embedding_normalized_quantized", "T d", "4.2.3-deployed-activations",
+    .prediction, "embedding_normalized_quantized", "T d", "5.2.1-deployed-activations",
     step: "QuantizationSteps.linearInput", from: ["embedding_normalized"], rounding: .linearInput)
   public static let embeddingProjected = Tap(
     .prediction, "embedding_projected", "T d", "2.1-mtp", step: "linear",
@@ -230,7 +230,7 @@ extension Tap {
     .prediction, "streams_normalized", "T n d", "2.1-mtp", step: "rmsNorm", from: ["paired_streams"],
     rounding: .activation)
   public static let streamsNormalizedQuantized = Tap(
-    .prediction, "streams_normalized_quantized", "T n d", "4.2.3-deployed-activations",
+    .prediction, "streams_normalized_quantized", "T n d", "5.2.1-deployed-activations",
     step: "QuantizationSteps.linearInput", from: ["streams_normalized"], rounding: .linearInput)
   public static let streamsProjected = Tap(
     .prediction, "streams_projected", "T n d", "2.1-mtp", step: "linear",

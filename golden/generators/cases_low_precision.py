@@ -9,7 +9,7 @@ from case import Array, Case, bfloat16, case_id, normal
 from cases_refused import refused
 
 COMPONENT = "low-precision"
-QUANTIZATION, DEPLOYED = "5.2.1-block-quantization", "4.2.3-deployed-activations"
+QUANTIZATION, DEPLOYED = "5.2.1-block-quantization", "5.2.1-deployed-activations"
 ENTRIES, INDEX = "2.3.4-entry-precision", "2.3.4-index-precision"
 FP8, FP4, BF16, UE8M0 = "fp8-e4m3", "fp4-e2m1", "bf16", "ue8m0"
 FP8_SMALLEST, FP8_LARGEST, FP4_LARGEST = 2.0**-9, 448.0, 6.0

@@ -19,7 +19,7 @@ from model_configs import (
 
 MODEL, MTP = "language-model", "multi-token-prediction"
 BLOCK, HEAD, EXPAND = "2.2-block", "2.2-head", "2.2-expand"
-QUANTIZATION, DEPLOYED_POINTS = "5.2.1-block-quantization", "4.2.3-deployed-activations"
+QUANTIZATION, DEPLOYED_POINTS = "5.2.1-block-quantization", "5.2.1-deployed-activations"
 ENTRIES, INDEX = "2.3.4-entry-precision", "2.3.4-index-precision"
 
 

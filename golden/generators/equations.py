@@ -65,7 +65,7 @@ EQUATIONS = [
     Equation("2.3.1-visibility", "2.3.1", "an entry is visible from the last token of its block on"),
     Equation("2.3.4-entry-precision", "2.3.4", "window and compressed entries in FP8, but for their rotary dims"),
     Equation("2.3.4-index-precision", "2.3.4", "index queries and keys in FP4"),
-    Equation("4.2.3-deployed-activations", "4.2.3", "activations in BF16, inputs of linear maps FP8 (released code)"),
+    Equation("5.2.1-deployed-activations", "5.2.1", "activations in BF16, inputs of linear maps FP8 (released code)"),
     Equation("5.2.1-block-quantization", "5.2.1", "FP8 and FP4 in blocks, with scales that are powers of two"),
 ]
 
