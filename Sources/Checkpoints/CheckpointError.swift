@@ -22,18 +22,19 @@ func explaining<Result>(
   do { return try body() } catch { throw CheckpointError(file, "\(quoted(tensor)): \(error)") }
 }
 
-/// The faults of one file: how many, and the first ten in words, however many a hostile file may have.
+/// The faults of one file: how many, and the first of them in words.
 public struct Faults: Sendable {
-  private static let told = 10
+  private let told: Int
   private var first: [String] = []
   private var count = 0
 
-  public init() {}
+  /// - Parameter telling: how many are told in words: ten of what a hostile file may have any number of
+  public init(telling told: Int = 10) { self.told = told }
 
   public var isEmpty: Bool { count == 0 }
 
   public mutating func add(_ fault: @autoclosure () -> String) {
-    if count < Self.told { first.append(fault()) }
+    if count < told { first.append(fault()) }
     count += 1
   }
 

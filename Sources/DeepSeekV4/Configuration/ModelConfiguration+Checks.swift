@@ -6,6 +6,8 @@ extension ModelConfiguration {
   static let mostLayers = 1024
   /// The same of all layers together: Pro has 23424.
   static let mostExperts = 1 << 17
+  /// More faults than a configuration can have without a flood of unknown keys: those are cut here.
+  static let toldFaults = 100
   /// The largest size of an axis. Any product of three sizes fits into `Int`.
   static let largestSize = 1 << 20
 
@@ -23,8 +25,8 @@ extension ModelConfiguration {
       if let fault = faults.first { throw InputError(operation, fault) }
       return
     }
-    let listed = faults.prefix(20).joined(separator: "; ")
-    let rest = faults.count > 20 ? "; and \(faults.count - 20) more" : ""
+    let listed = faults.prefix(toldFaults).joined(separator: "; ")
+    let rest = faults.count > toldFaults ? "; and \(faults.count - toldFaults) more" : ""
     throw InputError(operation, "\(faults.count) faults: \(listed)\(rest)")
   }
 

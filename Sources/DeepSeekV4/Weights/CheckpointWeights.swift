@@ -14,12 +14,12 @@ public struct CheckpointWeights: WeightSource {
   /// - Parameters:
   ///   - checkpoint: asked by the official names
   ///   - configuration: what it should hold
-  /// - Throws: `CheckpointError` with the first ten faults and their number.
+  /// - Throws: `CheckpointError` with every fault.
   public init(_ checkpoint: NamedCheckpoint, configuration: ModelConfiguration) throws(CheckpointError) {
     let present = Set(checkpoint.names)
     let predicts = present.contains { $0.hasPrefix("mtp.") }
     var expected: Set<String> = []
-    var faults = Faults()
+    var faults = Faults(telling: .max)
     for weight in configuration.inventory where predicts || !weight.name.hasPrefix("mtp.") {
       expected.insert(weight.name)
       guard let stored = checkpoint.tensor(weight.name) else {
