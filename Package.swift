@@ -16,7 +16,7 @@ let package = Package(
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
-        "GoldenTensors", "Traces", "KnownBugs", "Conformance",
+        "GoldenTensors", "Traces", "KnownBugs", "Comparison", "Blame", "Conformance",
       ]),
   ],
   dependencies: [
@@ -69,8 +69,9 @@ let package = Package(
     // Floor 5
     .target(
       name: "Traces",
-      dependencies: ["DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors"],
-      swiftSettings: optimized),
+      dependencies: [
+        "Checkpoints", "DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors",
+      ], swiftSettings: optimized),
     .target(
       name: "KnownBugs",
       dependencies: [
@@ -79,6 +80,13 @@ let package = Package(
       ], swiftSettings: optimized),
 
     // Floor 6
+    .target(
+      name: "Comparison", dependencies: ["Checkpoints", "GoldenTensors", "Taps", "Tensors", "Traces"],
+      swiftSettings: optimized),
+    .target(
+      name: "Blame",
+      dependencies: ["DeepSeekV4", "GoldenTensors", "KnownBugs", "RotaryEmbedding", "Taps", "Tensors", "Traces"],
+      swiftSettings: optimized),
     .target(
       name: "Conformance",
       dependencies: [
@@ -91,9 +99,8 @@ let package = Package(
     .executableTarget(
       name: "v4-oracle",
       dependencies: [
-        "Checkpoints", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision", "RotaryEmbedding", "Taps",
-        "Tensors",
-        "Traces", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision",
+        "RotaryEmbedding", "Taps", "Tensors", "Traces", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     // Tests
@@ -112,6 +119,8 @@ let package = Package(
     .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
     .testTarget(name: "TracesTests", dependencies: ["GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
+    .testTarget(name: "ComparisonTests", dependencies: ["Comparison", "TestSupport"]),
+    .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]
