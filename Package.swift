@@ -91,8 +91,8 @@ let package = Package(
       name: "Conformance",
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
-        "HyperConnections",
-        "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4", "KnownBugs",
+        "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4",
+        "KnownBugs",
       ], swiftSettings: optimized),
 
     // Floor 7
@@ -100,7 +100,8 @@ let package = Package(
       name: "v4-oracle",
       dependencies: [
         "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision",
-        "RotaryEmbedding", "Taps", "Tensors", "Traces", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "RotaryEmbedding", "Taps", "Tensors", "Traces",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     // Tests
