@@ -121,7 +121,7 @@ let package = Package(
     .testTarget(name: "TracesTests", dependencies: ["GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(name: "ComparisonTests", dependencies: ["Comparison", "TestSupport"]),
-    .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),
+    .testTarget(name: "BlameTests", dependencies: ["Blame", "DeepSeekV4", "KnownBugs", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]
