@@ -15,10 +15,11 @@ public struct Scenario: Sendable {
   public let seed: Int
   /// Whether weights are rounded to the formats of the configuration.
   public let roundsWeights: Bool
+  private let changes: WeightChanges
 
   public init(
     _ name: String, _ configuration: ModelConfiguration, pieces: [Int], numerics: NumericsMode = .exact, seed: Int = 1,
-    roundsWeights: Bool = false
+    roundsWeights: Bool = false, changes: WeightChanges = WeightChanges()
   ) {
     self.name = name
     self.configuration = configuration
@@ -26,21 +27,27 @@ public struct Scenario: Sendable {
     self.numerics = numerics
     self.seed = seed
     self.roundsWeights = roundsWeights
+    self.changes = changes
   }
 
   /// The model, correct or with a wrong step.
-  public func model<Scalar: RealScalar>(_ steps: StepSet, angles: AnglePolicy) throws -> LanguageModel<Scalar> {
-    let weights = GeneratedWeights(
-      seed: seed, configuration: configuration, rounded: roundsWeights, steps: steps.quantization)
-    return try LanguageModel(configuration, weights: weights, steps: steps, angles: angles)
+  ///
+  /// - Parameter keepsLayers: false where each part is needed once
+  public func model<Scalar: RealScalar>(
+    _ steps: StepSet, angles: AnglePolicy, keepsLayers: Bool = false
+  ) throws -> LanguageModel<Scalar> {
+    let weights = ScenarioWeights(
+      base: GeneratedWeights(seed: seed, configuration: configuration, rounded: roundsWeights), changes: changes)
+    return try LanguageModel(
+      configuration, weights: weights.read(by: steps.quantization), steps: steps, angles: angles,
+      keepsLayers: keepsLayers)
   }
 
-  /// What an engine with these steps records: every tap, in float32.
-  ///
-  /// - Throws: `InputError` if the wrong step makes the model refuse its own values.
+  /// What an engine with these steps records: every tap, in float32. Where the model refuses its own wrong values, the
+  /// trace ends.
   public func trace(_ steps: StepSet) throws -> MemoryTrace {
     let trace = MemoryTrace(precision: .fp32, numerics: numerics, angles: .float32)
-    let model: LanguageModel<Float> = try model(steps, angles: .float32)
+    let model: LanguageModel<Float> = try model(steps, angles: .float32, keepsLayers: true)
     let hooks = Hooks(numerics: Numerics(numerics, steps: steps.quantization), recorder: trace)
     var state = model.emptyState
     for (number, piece) in pieces.enumerated() {
@@ -50,7 +57,7 @@ public struct Scenario: Sendable {
         return Int(splitmix64(UInt64(seed) &* 1_000_003 &+ word) % UInt64(configuration.vocabularySize))
       }
       trace.begin(start: start, tokenIDs: ids)
-      _ = try model(ids, state: &state, hooks: hooks)
+      guard (try? model(ids, state: &state, hooks: hooks)) != nil else { break }
       if piece < 0 { try state.rollBack(to: start, steps: steps.state) }
     }
     return trace

@@ -26,6 +26,15 @@ public enum ModelPart: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// The name of the streams that it gets, as far as that follows from the part alone.
+  var streamsBefore: String? {
+    switch self {
+    case .layer(0): "streams"
+    case .layer(let index): "layers.\(index - 1).hc_ffn.streams"
+    case .beginning, .ending, .prediction: nil
+    }
+  }
+
   public var description: String {
     switch self {
     case .beginning: "the embedding"

@@ -18,9 +18,9 @@ public struct Replay: Sendable {
   /// Parts that could not be run, with the reason.
   public internal(set) var failures: [String] = []
 
-  /// Whether everything that could be judged is right, and something was.
+  /// Whether everything that could be judged is right, something was, and nothing is left over.
   public var isRight: Bool {
-    failures.isEmpty && leftOver.allSatisfy(\.isEmpty) && results.contains { $0.verdict == .right }
+    leftOver.allSatisfy(\.isEmpty) && results.contains { $0.verdict == .right }
       && !results.contains { $0.verdict == .wrong || $0.verdict == .inherited }
   }
 
@@ -79,7 +79,6 @@ extension Replay {
           settings.parts == nil || ran.contains(ModelPart(ofName: $0))
         })
     }
-    if !failures.isEmpty { leftOver = calls.map { _ in [] } }
   }
 
   /// What errors may be, for replays of the same trace with known bugs.
@@ -112,6 +111,7 @@ private final class ReplayRuns {
   private var streams: [[Tensor<Double>?]]
   /// By call.
   private var tainted: [Set<String>]
+  private var ran: Set<ModelPart> = []
 
   init(
     _ trace: any RecordedTrace, model: LanguageModel<Double>, noiseRuns: Int, budgets: [ValuePlace: Double]?
@@ -131,12 +131,16 @@ private final class ReplayRuns {
   /// Runs a part through all calls.
   func run(_ part: ModelPart, report: (_ call: Int, _ names: Set<String>, _ results: [StepResult]) -> Void) throws {
     var runs = try (0...noises.count).map { _ in try PartRun(model, part) }
+    defer { ran.insert(part) }
     for (index, call) in calls.enumerated() {
       let clean = ReplayRecorder { [trace] in try trace.tensor($0, call: index) }
       let before = try streams(before: part, call: index)
-      streams[0][index] = try runs[0].run(
-        call, streams: before ?? streams[0][index], hooks: Hooks(numerics: numerics, recorder: clean))
+      let output = Result {
+        try runs[0].run(
+          call, streams: before ?? streams[0][index], hooks: Hooks(numerics: numerics, recorder: clean))
+      }
       if let failure = clean.failure { throw failure }
+      streams[0][index] = (try? output.get()) ?? streams[0][index]
       var spreads: [String: Double] = [:]
       for (number, noise) in noises.enumerated() {
         let recorder = NoiseRecorder(beside: clean, noise)
@@ -149,20 +153,24 @@ private final class ReplayRuns {
       let judge = StepJudge(
         call: index, clean: clean, spreads: spreads, budget: budget, known: known, layers: model.layerCount)
       report(index, Set(clean.values.map(\.name)), judge.results(tainted: &tainted[index]))
+      _ = try output.get()
     }
   }
 
-  /// The streams that a part gets, where the trace has them and no part before it ran.
+  /// The streams that a part gets, from the trace; nil where the part before it has just run.
   private func streams(before part: ModelPart, call: Int) throws -> Tensor<Double>? {
-    guard streams[0][call] == nil, part != .beginning else { return nil }
-    let layers = model.layerCount
-    let name: String
+    let last = ModelPart.layer(model.layerCount - 1)
+    let (before, name): (ModelPart, String)
     switch part {
     case .beginning: return nil
-    case .layer(0): name = "streams"
-    case .layer(let index): name = "layers.\(index - 1).hc_ffn.streams"
-    case .ending, .prediction: name = "layers.\(layers - 1).hc_ffn.streams"
+    case .layer(0): (before, name) = (.beginning, "streams")
+    case .layer(let index): (before, name) = (.layer(index - 1), ModelPart.layer(index).streamsBefore ?? "")
+    case .ending, .prediction: (before, name) = (last, ModelPart.layer(model.layerCount).streamsBefore ?? "")
     }
-    return try trace.tensor(name, call: call)?.reals(Double.self)
+    guard !ran.contains(before) else { return nil }
+    guard let recorded = try trace.tensor(name, call: call)?.reals(Double.self) else {
+      throw InputError("replay", "\(part) alone needs \(name) of call \(call), which is not recorded")
+    }
+    return recorded
   }
 }

@@ -71,7 +71,8 @@ struct StepJudge {
 
   private func allowed(_ value: ReplayedValue, scale: Double) -> Double {
     if let known = known?[ValuePlace(call: call, name: value.name)] { return known }
-    var allowed = budget.budget(spread: spreads[value.name] ?? 0, scale: scale)
+    let spread = isRoundedExactly(value) ? 0 : spreads[value.name] ?? 0
+    var allowed = budget.budget(spread: spread, scale: scale)
     // Where a rounding lies between what is recorded, a value near a boundary may fall to either side.
     if let unrounded = clean["\(value.name).unrounded"], !unrounded.isReplaced,
       let before = unrounded.computed.reals(Double.self), let after = value.computed.reals(Double.self)
@@ -79,6 +80,13 @@ struct StepJudge {
       allowed += 2 * zip(before.elements, after.elements).reduce(0) { max($0, abs($1.0 - $1.1)) }
     }
     return allowed
+  }
+
+  /// Whether what was rounded is recorded, so that the result is known to the bit.
+  private func isRoundedExactly(_ value: ReplayedValue) -> Bool {
+    if let unrounded = clean["\(value.name).unrounded"] { return unrounded.isReplaced }
+    guard value.tap.rounding == .linearInput else { return false }
+    return value.tap.parentNames(of: value.name, layers: layers).allSatisfy { clean[$0]?.isReplaced ?? false }
   }
 
   private func result(
