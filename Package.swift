@@ -120,7 +120,9 @@ let package = Package(
     .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
     .testTarget(name: "TracesTests", dependencies: ["Checkpoints", "GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
-    .testTarget(name: "ComparisonTests", dependencies: ["Comparison", "TestSupport"]),
+    .testTarget(
+      name: "ComparisonTests",
+      dependencies: ["Checkpoints", "Comparison", "GoldenTensors", "Traces", "TestSupport", "v4-oracle"]),
     .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
