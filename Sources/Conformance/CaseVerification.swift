@@ -63,7 +63,7 @@ extension CaseResult {
         let extra = Set(production.tensors.keys).subtracting(judged.keys)
         problems += missing.sorted().map { "the expected tensor \($0) was not produced" }
         problems += extra.sorted().map { "the tensor \($0) was produced, but nothing is known about it" }
-        for name in GoldenOperation.inOrderOfComputation(judged.keys) {
+        for name in GoldenCase.inOrderOfComputation(judged.keys) {
           guard let got = production.tensors[name] else { continue }
           comparisons.append(try goldenCase.comparison(name, got, as: judgedAs ?? path))
         }

@@ -167,7 +167,7 @@ class Hooks:
 
         def head(calls: dict[str, list[Call]], _arguments: tuple, output: Any) -> None:
             self.keep("hc_head.mixes", calls["linear"][0][1])
-            self.keep("hc_head.gates", calls["unsqueeze"][0][0][0])  # the collapse is gates.unsqueeze(-1) * streams
+            self.keep("hc_head.gates", calls["linear"][0][1])  # the collapse is gates.unsqueeze(-1) * streams
             self.keep("hc_head.collapsed", output)
 
         self.watch(base.hc_head, ("linear", "unsqueeze"), head)
