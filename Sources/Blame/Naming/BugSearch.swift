@@ -33,7 +33,7 @@ public struct BugSearch {
   }
 
   /// How many bugs one trace is searched for.
-  public static let mostAtOnce = 3
+  public static let mostAtOnce = 6
   /// How many of the best candidates of a quick look are replayed on the whole trace.
   private static let finalists = 3
 
@@ -103,7 +103,7 @@ public struct BugSearch {
       let wrong = Unexplained(replay)
       let left = others.count == planted.count ? wrong : wrong.intersection(remaining)
       return BugCandidate(bug: bug, left: left, closeness: remaining.closeness(in: replay))
-    } catch is InputError {  // the wrong step does not fit this model
+    } catch {  // the wrong step does not fit this model, or asks for weights that it does not have
       return BugCandidate(bug: bug, left: remaining, closeness: .infinity)
     }
   }
