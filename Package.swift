@@ -99,7 +99,7 @@ let package = Package(
     .executableTarget(
       name: "v4-oracle",
       dependencies: [
-        "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision",
+        "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "KnownBugs", "LowPrecision",
         "RotaryEmbedding", "Taps", "Tensors", "Traces",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

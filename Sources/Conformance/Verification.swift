@@ -1,5 +1,6 @@
 import Foundation
 import GoldenTensors
+import Tensors
 
 /// A verification of a whole library of golden cases: every case, on every path asked for.
 public struct Verification: Codable, Sendable {

@@ -55,7 +55,8 @@ extension Explanation {
   private var names: String {
     findings.map { finding in
       var lines = [
-        "KNOWN BUG  \(finding.bugs.joined(separator: " or "))",
+        "KNOWN BUG  \(finding.bugs.joined(separator: " or "))"
+          + (finding.together.map { ", together with \($0)" } ?? ""),
         "  equals it to \(brief(finding.closeness)) of scale, and explains \(finding.explained) of the "
           + "\(finding.explained + finding.left) wrong values",
         "  wrong: \(finding.wrong)", "  right: \(finding.right)",
