@@ -120,21 +120,39 @@ extension GoldenCase {
   /// The expected tensors that an engine is asked for.
   var judged: [String: StoredTensor] { expected.filter { entry.tensors[$0.key]?.judge != .notJudged } }
 
+  /// Compares everything that was produced with everything that is expected.
+  ///
+  /// - Parameter precision: the class whose tolerance applies
+  /// - Returns: a comparison for each expected tensor that there is, in the order of computation, and a sentence for each
+  ///   that is missing or that nothing is known about
+  /// - Throws: `GoldenError` if the case lacks what a judge needs, or nothing is known of the class.
+  func compareAll(
+    _ tensors: [String: ProducedTensor], as precision: PrecisionClass
+  ) throws -> (comparisons: [TensorComparison], problems: [String]) {
+    let missing = Set(judged.keys).subtracting(tensors.keys)
+    let extra = Set(tensors.keys).subtracting(judged.keys)
+    let comparisons = try GoldenOperation.inOrderOfComputation(judged.keys).compactMap { name in
+      try tensors[name].map { try comparison(name, $0, as: precision) }
+    }
+    return (
+      comparisons,
+      missing.sorted().map { "the expected tensor \($0) was not produced" }
+        + extra.sorted().map { "the tensor \(plain($0)) was produced, but nothing is known about it" }
+    )
+  }
+
   /// Compares one tensor with what this case expects.
   ///
-  /// - Parameter path: whose tolerance applies
+  /// - Parameter precision: the class whose tolerance applies
   /// - Throws: `GoldenError` if the case says nothing of the tensor, or lacks what its judge needs.
-  func comparison(_ name: String, _ got: ProducedTensor, as path: VerificationPath) throws -> TensorComparison {
+  func comparison(_ name: String, _ got: ProducedTensor, as precision: PrecisionClass) throws -> TensorComparison {
     guard let stored = judged[name], let listed = entry.tensors[name] else {
       throw GoldenError(entry.file, "expects no tensor \(name), only \(judged.keys.sorted())")
-    }
-    func tolerance(_ listed: GoldenManifest.TensorEntry) -> Double? {
-      listed.tolerance.map { path == .float ? $0.float : $0.double }
     }
     var rounding: RoundingEvidence?
     if listed.judge == .rounded {
       guard let unrounded = expected["\(name).unrounded"], let margin = expected["\(name).margin"],
-        let allowed = entry.tensors["\(name).unrounded"].flatMap(tolerance),
+        let allowed = try tolerance(of: "\(name).unrounded", as: precision),
         unrounded.doubles.shape == stored.doubles.shape,
         margin.doubles.shape == stored.doubles.shape
       else { throw GoldenError(entry.file, "the tensor \(name) has no values before its rounding, or no margins") }
@@ -142,6 +160,7 @@ extension GoldenCase {
         unrounded: unrounded.doubles.elements, margin: margin.doubles.elements, tolerance: allowed)
     }
     return .compare(
-      name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance(listed), rounding: rounding)
+      name, got: got, expected: stored, judge: listed.judge, tolerance: try tolerance(of: name, as: precision),
+      rounding: rounding)
   }
 }
