@@ -118,7 +118,7 @@ let package = Package(
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
     .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
-    .testTarget(name: "TracesTests", dependencies: ["GoldenTensors", "Traces", "TestSupport"]),
+    .testTarget(name: "TracesTests", dependencies: ["Checkpoints", "GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(name: "ComparisonTests", dependencies: ["Comparison", "TestSupport"]),
     .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),

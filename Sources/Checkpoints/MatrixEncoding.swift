@@ -76,6 +76,7 @@ func weightBlocks(_ format: SmallFloat) throws(InputError) -> BlockQuantization 
 }
 
 /// The bytes of numbers, lowest first.
-func littleEndian<Element, Bits: FixedWidthInteger>(_ elements: [Element], _ bits: (Element) -> Bits) -> [UInt8] {
+public func littleEndian<Element, Bits: FixedWidthInteger>(_ elements: [Element], _ bits: (Element) -> Bits) -> [UInt8]
+{
   elements.map { bits($0).littleEndian }.withUnsafeBytes { Array($0) }
 }
