@@ -1,3 +1,4 @@
+import Conformance
 import Foundation
 import TestSupport
 import Testing
@@ -9,9 +10,33 @@ func oracle(_ arguments: String...) throws -> (status: Int32, output: String, er
 
 /// The same.
 func oracle(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+  try run(executable(), arguments)
+}
+
+/// Runs lines of shell.
+func shell(_ lines: String) throws -> (status: Int32, output: String, errors: String) {
+  try run(URL(fileURLWithPath: "/bin/sh"), ["-c", lines])
+}
+
+/// The command line of the own engine, for `/bin/sh`.
+func ownEngine(_ options: String = "") throws -> String { "'\(try executable().path)' engine \(options)" }
+
+extension JSONDecoder {
+  /// A report that was written by `--json`.
+  static func report(_ text: String) throws -> ConformanceReport {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return try decoder.decode(ConformanceReport.self, from: Data(text.utf8))
+  }
+}
+
+private func run(
+  _ program: URL, _ arguments: [String]
+) throws -> (status: Int32, output: String, errors: String) {
   try withTemporaryFolder { folder in
     let process = Process()
-    process.executableURL = try executable()
+    process.executableURL = program
     process.arguments = arguments
     // To files, not pipes: a pipe that nobody drains while the other one fills would block.
     let (output, errors) = (URL(fileURLWithPath: folder + "/output"), URL(fileURLWithPath: folder + "/errors"))

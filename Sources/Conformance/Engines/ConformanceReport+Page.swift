@@ -17,15 +17,16 @@ extension ConformanceReport {
 
   private var introduction: String {
     let repeated = control.map { " --repeat \($0.runs)" } ?? ""
-    let filtered = filter.map { " --filter '\($0)'" } ?? ""
+    let filtered = filter.map { " --filter '\(plain($0))'" } ?? ""
+    let about =
+      ["name: \(engine.name)", "version: \(engine.version)"]
+      + engine.details.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
     return """
-      Run with `v4-oracle conform --engine '…'\(pageText(filtered + repeated))` on \(scope), and judged as \
+      Run with `v4-oracle conform --engine '…'\(filtered)\(repeated)` on \(pageText(scope)), and judged as \
       \(engine.precision.rawValue).
 
+      \(list(about))
       """
-      + list(
-        ["name: \(engine.name)", "version: \(engine.version)"]
-          + engine.details.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" })
   }
 
   private var failureText: String {

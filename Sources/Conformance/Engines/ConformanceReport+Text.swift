@@ -22,7 +22,7 @@ extension ConformanceReport {
   }
 
   private var heading: String {
-    (["\(plain(engine.name)), \(plain(engine.version)), judged as \(engine.precision.rawValue)"]
+    ([engine.title]
       + engine.details.sorted { $0.key < $1.key }.map { "  \(plain($0.key)): \(plain($0.value))" })
       .joined(separator: "\n")
   }
@@ -84,7 +84,8 @@ extension ConformanceReport {
 
   /// Which cases were asked for.
   var scope: String {
-    filter.map { "\(results.count) of \(casesInAll) cases, those with '\($0)' in their ids" } ?? "\(results.count) cases"
+    filter.map { "\(results.count) of \(casesInAll) cases, those with '\($0)' in their ids" }
+      ?? "\(results.count) cases"
   }
 }
 

@@ -112,9 +112,6 @@ public struct ConformanceReport: Codable, Sendable {
   private static func worst(_ results: [EngineCaseResult]) -> EngineCaseResult {
     results.first { $0.outcome != .passed } ?? results[0]
   }
-
-  /// Adds what went wrong after the last case.
-  mutating func add(faults more: [String]) { faults += more }
 }
 
 extension GoldenLibrary {
@@ -125,5 +122,22 @@ extension GoldenLibrary {
     let entries = manifest.cases.filter { filter.map($0.id.contains) ?? true }
     guard !entries.isEmpty else { throw GoldenError("manifest.json", "no case has '\(filter ?? "")' in its id") }
     return entries
+  }
+}
+
+extension ConformanceReport {
+  /// Holds an engine that runs as a process to the golden cases, and stops it.
+  ///
+  /// - Parameters: as of `init(of:_:)`
+  /// - Throws: `GoldenError` if the filter matches no case or the engine's class has no tolerances.
+  public init(
+    of session: EngineSession, _ library: GoldenLibrary, filter: String? = nil,
+    expectedFailures: ExpectedFailures = .none, repeats: Int = 1, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws {
+    defer { session.abandon() }
+    try self.init(
+      session.engine, library, filter: filter, expectedFailures: expectedFailures, repeats: repeats,
+      progress: progress, reply: session.reply)
+    faults += session.stop()
   }
 }

@@ -5,10 +5,12 @@ import Tensors
 public struct EngineRequest: Sendable {
   /// The id of the case.
   public let id: String
-  public let preset, component, operation, description: String
+  public let preset, component: String
+  public internal(set) var operation: String
+  public let description: String
   public let seed: Int
   public let parameters: [String: StoredAttribute]
-  public let inputs: [String: StoredTensor]
+  public internal(set) var inputs: [String: StoredTensor]
   public let weights: [String: StoredTensor]
 
   /// A real input in the engine's type.

@@ -4,7 +4,7 @@ import KnownBugs
 import Tensors
 
 /// The slow path of this package as an engine, with a known bug in it if one is asked for.
-public struct ReferenceEngine: ConformanceEngine {
+public struct ReferenceEngine: ConformanceEngine, Sendable {
   public let name: String
   public let version = "development"
   private let path: VerificationPath

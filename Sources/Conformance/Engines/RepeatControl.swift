@@ -35,8 +35,9 @@ public struct RepeatControl: Codable, Sendable {
       return
     }
     for other in tensors.dropFirst() {
-      for name in first.keys.sorted() where !other[name]!.hasSameBits(as: first[name]!) {
-        try note(goldenCase, name, first[name]!, other[name]!, precision)
+      for (name, tensor) in first.sorted(by: { $0.key < $1.key }) {
+        guard let again = other[name], !again.hasSameBits(as: tensor) else { continue }
+        try note(goldenCase, name, tensor, again, precision)
       }
     }
   }
@@ -58,7 +59,8 @@ public struct RepeatControl: Codable, Sendable {
   var sentence: String {
     var text = "\(runs) runs of each case: \(identical) of \(cases) give the same bits each time"
     if let largest {
-      text += "; the largest difference is \(brief(largest.multiple.value)) times the tolerance, in "
+      text +=
+        "; the largest difference is \(brief(largest.multiple.value)) times the tolerance, in "
         + "\(plain(largest.tensor)) of \(largest.id)"
     }
     if let first = unstable.first {
