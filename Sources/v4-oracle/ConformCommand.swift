@@ -87,8 +87,7 @@ private final class Interruption {
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         cleanUp()
-        signal(number, SIG_DFL)
-        raise(number)
+        _exit(128 + number)
       }
       source.resume()
       return source
