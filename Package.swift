@@ -92,7 +92,7 @@ let package = Package(
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
         "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4",
-        "KnownBugs", "Checkpoints", "Traces",
+        "KnownBugs", "Checkpoints", "Traces", "Comparison",
       ], swiftSettings: optimized),
 
     // Floor 7
@@ -120,8 +120,10 @@ let package = Package(
     .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
     .testTarget(name: "TracesTests", dependencies: ["Checkpoints", "GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
-    .testTarget(name: "ComparisonTests", dependencies: ["Comparison", "TestSupport"]),
-    .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),
+    .testTarget(
+      name: "ComparisonTests",
+      dependencies: ["Checkpoints", "Comparison", "GoldenTensors", "Traces", "TestSupport", "v4-oracle"]),
+    .testTarget(name: "BlameTests", dependencies: ["Blame", "DeepSeekV4", "KnownBugs", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]

@@ -89,3 +89,8 @@ extension CaseResult {
       seconds: 0)
   }
 }
+
+extension VerificationPath {
+  /// The class that a path computes in.
+  var precision: PrecisionClass { self == .float ? .fp32 : .fp64 }
+}

@@ -1,3 +1,4 @@
+import Comparison
 import GoldenTensors
 import Tensors
 
@@ -97,29 +98,7 @@ private func isSameClass(_ a: Double, _ b: Double) -> Bool {
   return a == b || (a.isNaN && b.isNaN)
 }
 
-/// What is known of a rounded tensor before its rounding (`golden/FORMAT.md`, "Judge rounded").
-struct RoundingEvidence {
-  /// The expected values before rounding.
-  let unrounded: [Double]
-  /// The distance of each to the nearest boundary between two codes; infinite where nothing is rounded.
-  let margin: [Double]
-  /// Of the values before rounding.
-  let tolerance: Double
-
-  /// The error of one element: 0 if it is the expected code, or the neighbouring one across a boundary that is too near
-  /// to tell; infinite for any other code. Elements that are not rounded err as they are.
-  func error(_ got: Double, _ expected: Double, _ offset: Int) -> Double {
-    guard margin[offset].isFinite else { return abs(got - expected) }
-    guard got != expected else { return 0 }
-    let reach = abs(expected - unrounded[offset]) + 2 * margin[offset] + tolerance
-    return margin[offset] <= tolerance && abs(got - unrounded[offset]) <= reach ? 0 : .infinity
-  }
-}
-
 extension GoldenCase {
-  /// The expected tensors that an engine is asked for.
-  var judged: [String: StoredTensor] { expected.filter { entry.tensors[$0.key]?.judge != .notJudged } }
-
   /// Compares everything that was produced with everything that is expected.
   ///
   /// - Parameter precision: the class whose tolerance applies
@@ -131,7 +110,7 @@ extension GoldenCase {
   ) throws -> (comparisons: [TensorComparison], problems: [String]) {
     let missing = Set(judged.keys).subtracting(tensors.keys)
     let extra = Set(tensors.keys).subtracting(judged.keys)
-    let comparisons = try GoldenOperation.inOrderOfComputation(judged.keys).compactMap { name in
+    let comparisons = try GoldenCase.inOrderOfComputation(judged.keys).compactMap { name in
       try tensors[name].map { try comparison(name, $0, as: precision) }
     }
     return (
@@ -149,18 +128,11 @@ extension GoldenCase {
     guard let stored = judged[name], let listed = entry.tensors[name] else {
       throw GoldenError(entry.file, "expects no tensor \(name), only \(judged.keys.sorted())")
     }
-    var rounding: RoundingEvidence?
-    if listed.judge == .rounded {
-      guard let unrounded = expected["\(name).unrounded"], let margin = expected["\(name).margin"],
-        let allowed = try tolerance(of: "\(name).unrounded", as: precision),
-        unrounded.doubles.shape == stored.doubles.shape,
-        margin.doubles.shape == stored.doubles.shape
-      else { throw GoldenError(entry.file, "the tensor \(name) has no values before its rounding, or no margins") }
-      rounding = RoundingEvidence(
-        unrounded: unrounded.doubles.elements, margin: margin.doubles.elements, tolerance: allowed)
-    }
+    let allowed = try tolerance(of: name, in: entry, class: precision)
+    let before = try tolerance(of: "\(name).unrounded", in: entry, class: precision)
+    let rounding = try listed.judge == .rounded ? roundingEvidence(of: name) { _ in before } : nil
     return .compare(
-      name, got: got, expected: stored, judge: listed.judge, tolerance: try tolerance(of: name, as: precision),
+      name, got: got, expected: stored, judge: listed.judge, tolerance: allowed,
       rounding: rounding)
   }
 }

@@ -41,7 +41,7 @@ public struct TraceFile {
       }
     }
     producer = try text("producer")
-    precision = try PrecisionClass(traceAttribute: text("precision"), in: file.name)
+    precision = try PrecisionClass(traceAttribute: attributes["precision"], in: file.name)
     numerics = try Self.choice(text("numerics"), "numerics", in: file.name) ?? .exact
     angles = try Self.choice(text("angles"), "angles", in: file.name) ?? (precision == .fp64 ? .exact : .float32)
     calls = try Self.calls(of: file)
@@ -133,8 +133,13 @@ extension PrecisionClass {
   /// The class that a trace names: by its own name, or as `float` or `double`; float32 if it says nothing.
   ///
   /// - Throws: `GoldenError` if it names none.
-  init(traceAttribute text: String?, in file: String) throws {
-    switch text {
+  public init(traceAttribute attribute: StoredAttribute?, in file: String) throws {
+    var name: String?
+    if let attribute {
+      guard case .text(let text) = attribute else { throw GoldenError(file, "its attribute precision is not a text") }
+      name = text
+    }
+    switch name {
     case nil, "float"?: self = .fp32
     case "double"?: self = .fp64
     case let text?:

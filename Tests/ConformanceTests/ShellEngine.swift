@@ -1,3 +1,4 @@
+import Conformance
 import Foundation
 import GoldenTensors
 import TestSupport
@@ -104,5 +105,15 @@ func withShellEngines(_ body: (ShellEngine) throws -> Void) throws {
     try engines.prepareGolden()
     try engines.prepare("good.h5", ["combination": engines.expected()])
     try body(engines)
+  }
+}
+
+extension JSONDecoder {
+  /// A report that was written by `--json`.
+  static func report(_ text: String) throws -> ConformanceReport {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return try decoder.decode(ConformanceReport.self, from: Data(text.utf8))
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GoldenTensors
+import Traces
 
 /// A message of the engine protocol: one JSON object on one line.
 struct EngineMessage {
@@ -59,7 +60,7 @@ extension EngineMessage {
     about["version"] = engine.version
     var members: [String: Any] = [
       "type": "started", "protocol": protocolVersion, "engine": about, "precision": engine.precision.rawValue,
-      "format": ExchangeFormat.hdf5.rawValue, "replays": false,
+      "format": TensorFileFormat.hdf5.rawValue, "replays": false,
     ]
     members["operations"] = engine.operations
     return EngineMessage(members)
@@ -68,7 +69,7 @@ extension EngineMessage {
   /// What an engine says of itself, and how it wants to exchange files.
   ///
   /// - Throws: `EngineFault` if the message is not a proper `started`.
-  func introduction() throws -> (EngineDescription, ExchangeFormat) {
+  func introduction() throws -> (EngineDescription, TensorFileFormat) {
     guard type == "started" else { throw EngineFault("it answered start with a message of type '\(shortType)'") }
     guard version == Self.protocolVersion else {
       throw EngineFault("it does not say that it speaks protocol \(Self.protocolVersion)")
@@ -84,7 +85,7 @@ extension EngineMessage {
       let known = PrecisionClass.allCases.map(\.rawValue).joined(separator: ", ")
       throw EngineFault("in started, 'precision' is none of \(known)")
     }
-    guard let format = ExchangeFormat(rawValue: try optional("format", String.self) ?? "hdf5") else {
+    guard let format = TensorFileFormat(rawValue: try optional("format", String.self) ?? "hdf5") else {
       throw EngineFault("in started, 'format' is neither hdf5 nor safetensors")
     }
     // Not used yet, but a wrong type is a sign of a harness that is not right.

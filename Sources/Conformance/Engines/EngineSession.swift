@@ -13,7 +13,7 @@ public final class EngineSession: @unchecked Sendable {
 
   /// What the engine says of itself.
   public private(set) var engine: EngineDescription
-  private(set) var format: ExchangeFormat
+  private(set) var format: TensorFileFormat
   private let command: String
   private let timeout: Double
   private var process: EngineProcess?
@@ -91,7 +91,7 @@ public final class EngineSession: @unchecked Sendable {
       let number = nextNumber()
       let (file, result) = try place(number, subfolder)
       defer { for path in [file, result] { try? FileManager.default.removeItem(atPath: path) } }
-      try request.write(to: file, as: format)
+      try request.write(to: file, as: format, compresses: false)
       var members: [String: Any] = extra
       for (name, value) in [
         "type": "run", "id": id ?? number, "case": request.id, "operation": request.operation, "file": file,
@@ -110,7 +110,7 @@ public final class EngineSession: @unchecked Sendable {
   func place(_ name: String, _ subfolder: String? = nil) throws -> (file: String, result: String) {
     let place = subfolder.map { "\(folder)/\($0)" } ?? folder
     try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
-    return ("\(place)/\(name).\(format.fileExtension)", "\(place)/\(name)-result.\(format.fileExtension)")
+    return ("\(place)/\(name).\(format.suffix)", "\(place)/\(name)-result.\(format.suffix)")
   }
 
   /// Sends a message and takes the answer; an engine that has an accident is stopped, and started again the next time.
@@ -156,7 +156,7 @@ public final class EngineSession: @unchecked Sendable {
     }
   }
 
-  private static func start(_ command: String) throws -> (EngineProcess, EngineDescription, ExchangeFormat) {
+  private static func start(_ command: String) throws -> (EngineProcess, EngineDescription, TensorFileFormat) {
     let process = try EngineProcess(command: command)
     do {
       let message = EngineMessage(["type": "start", "protocol": EngineMessage.protocolVersion])

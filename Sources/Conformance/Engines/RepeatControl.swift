@@ -1,3 +1,4 @@
+import Comparison
 import GoldenTensors
 import Tensors
 
@@ -49,7 +50,7 @@ public struct RepeatControl: Codable, Sendable {
     let judge = goldenCase.entry.tensors[name]?.judge ?? .exact
     let comparison = TensorComparison.compare(
       name, got: two, expected: StoredTensor(one), judge: judge.hasTolerance ? judge : .exact,
-      tolerance: try goldenCase.tolerance(of: name, as: precision))
+      tolerance: try tolerance(of: name, in: goldenCase.entry, class: precision))
     let multiple = comparison.multiple.value
     if let largest, largest.multiple.value.isNaN || multiple <= largest.multiple.value { return }
     largest = Difference(id: goldenCase.entry.id, tensor: name, multiple: .init(multiple))

@@ -1,4 +1,3 @@
-import GoldenTensors
 import Tensors
 
 /// What an engine gets to know of a golden case: all that goes in, and nothing of what has to come out.
@@ -6,11 +5,11 @@ public struct EngineRequest: Sendable {
   /// The id of the case.
   public let id: String
   public let preset, component: String
-  public internal(set) var operation: String
+  public var operation: String
   public let description: String
   public let seed: Int
   public let parameters: [String: StoredAttribute]
-  public internal(set) var inputs: [String: StoredTensor]
+  public var inputs: [String: StoredTensor]
   public let weights: [String: StoredTensor]
 
   /// A real input in the engine's type.

@@ -1,35 +1,22 @@
-import Conformance
 import Foundation
-import TestSupport
-import Testing
 
 /// Runs the command as a person does.
-func oracle(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
+public func oracle(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
   try oracle(arguments)
 }
 
 /// The same.
-func oracle(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+public func oracle(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
   try run(executable(), arguments)
 }
 
 /// Runs lines of shell.
-func shell(_ lines: String) throws -> (status: Int32, output: String, errors: String) {
+public func shell(_ lines: String) throws -> (status: Int32, output: String, errors: String) {
   try run(URL(fileURLWithPath: "/bin/sh"), ["-c", lines])
 }
 
 /// The command line of the own engine, for `/bin/sh`.
-func ownEngine(_ options: String = "") throws -> String { "'\(try executable().path)' engine \(options)" }
-
-extension JSONDecoder {
-  /// A report that was written by `--json`.
-  static func report(_ text: String) throws -> ConformanceReport {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return try decoder.decode(ConformanceReport.self, from: Data(text.utf8))
-  }
-}
+public func ownEngine(_ options: String = "") throws -> String { "'\(try executable().path)' engine \(options)" }
 
 private func run(
   _ program: URL, _ arguments: [String]
@@ -59,6 +46,6 @@ private func executable() throws -> URL {
   #else
     let bundles = [URL(fileURLWithPath: CommandLine.arguments[0])]
   #endif
-  let bundle = try #require(bundles.first)
+  guard let bundle = bundles.first else { throw CocoaError(.fileNoSuchFile) }
   return bundle.deletingLastPathComponent().appendingPathComponent("v4-oracle")
 }
