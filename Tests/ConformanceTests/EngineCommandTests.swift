@@ -51,7 +51,7 @@ import Traces
         onRun: #"head -c 1200 "$file" > "$files/seen"; cp "$files/good.safetensors" "$result"; answer"#, started: claim)
       #expect(run.status == 0, "\(run.output)")
       let header = String(decoding: try Data(contentsOf: URL(fileURLWithPath: seen)), as: UTF8.self)
-      for member in [#""parameters/epsilon":"0.01""#, #""operation":"\"sinkhorn\"""#, #""inputs/combination_logits""#] {
+      for member in [#""parameters/epsilon":"0.01""#, #""operation":"sinkhorn""#, #""inputs/combination_logits""#] {
         #expect(header.contains(member), "\(member) in \(header)")
       }
     }
