@@ -35,7 +35,7 @@ struct ReplayProbe {
       }
       guard let (scenario, trace, replay, worst) = best else { nobody.append(bug.id); continue }
       let start = ContinuousClock.now
-      let found = try BugSearch(trace, reference: replay) { try scenario.model($0, angles: .float32) }.findings()
+      let found = try BugSearch(trace, reference: replay, readsCodes: scenario.roundsWeights) { try scenario.model($0, angles: .float32) }.findings()
       let first = found.first
       let rank = first?.bugs.contains(bug.id) == true ? "1" : first?.others.firstIndex { $0.bug == bug.id }.map { "\($0 + 2)" } ?? "NONE"
       print("R", rank, "|", bug.id, "|", scenario.name, "|", replay.wrong.count, worst, replay.wrong.first?.name ?? "-", "|", found.map { "\($0.bugs) \($0.explained) \($0.left) \($0.closeness)" }, first?.others.map { "\($0.bug) \($0.left) \($0.closeness)" } ?? [], start.duration(to: .now))

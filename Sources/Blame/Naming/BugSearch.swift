@@ -12,14 +12,16 @@ public struct BugSearch {
   private let reference: Replay
   private let budgets: [ValuePlace: Double]
   private let bugs: [KnownBug]
+  private let roundsNothing: Bool
 
   /// - Parameters:
   ///   - trace: what an engine recorded
   ///   - reference: its replay by the correct steps
   ///   - bugs: the ones to look for
+  ///   - readsCodes: whether any weight is stored in FP8 or FP4, so that it can be misread
   ///   - model: makes a model of some steps, as for the replay
   public init(
-    _ trace: any RecordedTrace, reference: Replay, bugs: [KnownBug] = KnownBug.all,
+    _ trace: any RecordedTrace, reference: Replay, bugs: [KnownBug] = KnownBug.all, readsCodes: Bool,
     model: @escaping (StepSet) throws -> LanguageModel<Double>
   ) {
     self.trace = trace
@@ -27,23 +29,25 @@ public struct BugSearch {
     self.model = model
     self.bugs = bugs
     budgets = reference.budgets
+    roundsNothing = trace.numerics == .exact && !readsCodes
   }
 
   /// How many bugs one trace is searched for.
-  public static let mostAtOnce = 3
+  public static let mostAtOnce = 6
   /// How many of the best candidates of a quick look are replayed on the whole trace.
-  private static let finalists = 6
+  private static let finalists = 3
 
   /// The bugs that explain the trace, the one that explains most first; each with what explains as much.
   ///
+  /// - Parameter progress: called with (bugs tried, bugs in all), for each bug that is looked for
   /// - Returns: empty if nothing is wrong, or no known bug makes anything right
   /// - Throws: what reading the trace or the weights throws.
-  public func findings() throws -> [BugFinding] {
+  public func findings(progress: (Int, Int) -> Void = { _, _ in }) throws -> [BugFinding] {
     var remaining = Unexplained(reference)
     var planted: [KnownBug] = []
     var findings: [BugFinding] = []
     while !remaining.isEmpty, findings.count < Self.mostAtOnce {
-      let candidates = try candidates(for: remaining, beside: planted)
+      let candidates = try candidates(for: remaining, beside: planted, progress: progress)
       guard let best = candidates.first, best.left.count < remaining.count else { break }
       findings.append(BugFinding(candidates, of: remaining))
       planted.append(best.bug)
@@ -53,12 +57,18 @@ public struct BugSearch {
   }
 
   /// Every bug that makes something right, the best first.
-  private func candidates(for remaining: Unexplained, beside planted: [KnownBug]) throws -> [BugCandidate] {
+  private func candidates(
+    for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
+  ) throws -> [BugCandidate] {
     let parts = firstParts(of: remaining)
     let near = parts.map(remaining.restricted) ?? remaining
     let places = remaining.places(in: trace)
     var quick: [BugCandidate] = []
-    for bug in bugs where bug.reaches(places) && !planted.contains(where: { $0.id == bug.id }) {
+    let tried = bugs.filter { bug in
+      bug.reaches(places, roundsNothing: roundsNothing) && !planted.contains { $0.id == bug.id }
+    }
+    for (number, bug) in tried.enumerated() {
+      progress(number, tried.count)
       let candidate = try candidate(bug, beside: planted, for: near, parts: parts)
       if candidate.left.count < near.count { quick.append(candidate) }
     }
@@ -71,9 +81,9 @@ public struct BugSearch {
       .sorted(by: BugCandidate.isBetter)
   }
 
-  /// The first parts that are wrong, for a quick look; nil if they cannot be run alone.
+  /// The first part that is wrong, for a quick look; nil if it cannot be run alone.
   private func firstParts(of remaining: Unexplained) -> Set<ModelPart>? {
-    let parts = remaining.firstParts(2)
+    let parts = remaining.firstParts(1)
     let recorded = trace.calls.allSatisfy { call in
       parts.allSatisfy { $0.streamsBefore.map(call.names.contains) ?? true }
     }
@@ -93,7 +103,7 @@ public struct BugSearch {
       let wrong = Unexplained(replay)
       let left = others.count == planted.count ? wrong : wrong.intersection(remaining)
       return BugCandidate(bug: bug, left: left, closeness: remaining.closeness(in: replay))
-    } catch is InputError {  // the wrong step does not fit this model
+    } catch {  // the wrong step does not fit this model, or asks for weights that it does not have
       return BugCandidate(bug: bug, left: remaining, closeness: .infinity)
     }
   }
