@@ -23,8 +23,13 @@ public struct CaseResult: Codable, Equatable, Sendable {
   public var passed: Bool { problems.isEmpty && comparisons.allSatisfy(\.passed) }
 
   /// The largest multiple of a tolerance; NaN if something could not be compared, nil if there was nothing to.
-  public var worstMultiple: Double? {
-    let multiples = comparisons.map(\.multiple.value)
+  public var worstMultiple: Double? { comparisons.worstMultiple }
+}
+
+extension [TensorComparison] {
+  /// The largest multiple of a tolerance; NaN if something could not be compared, nil if there was nothing to.
+  var worstMultiple: Double? {
+    let multiples = map(\.multiple.value)
     return multiples.contains { $0.isNaN } ? .nan : multiples.max()
   }
 }
@@ -51,22 +56,15 @@ extension CaseResult {
       }
       let production =
         switch path {
-        case .float: try operation.run(goldenCase, as: Float.self, steps: steps)
-        case .double: try operation.run(goldenCase, as: Double.self, steps: steps)
+        case .float: try operation.run(goldenCase.request, as: Float.self, steps: steps)
+        case .double: try operation.run(goldenCase.request, as: Double.self, steps: steps)
         }
       warnings = production.warnings
       if let expectedError = entry.expectedError {
         problems.append("it was accepted; expected an error that begins with: \(expectedError)")
       } else {
-        let judged = goldenCase.judged
-        let missing = Set(judged.keys).subtracting(production.tensors.keys)
-        let extra = Set(production.tensors.keys).subtracting(judged.keys)
-        problems += missing.sorted().map { "the expected tensor \($0) was not produced" }
-        problems += extra.sorted().map { "the tensor \($0) was produced, but nothing is known about it" }
-        for name in GoldenCase.inOrderOfComputation(judged.keys) {
-          guard let got = production.tensors[name] else { continue }
-          comparisons.append(try goldenCase.comparison(name, got, as: judgedAs ?? path))
-        }
+        (comparisons, problems) = try goldenCase.compareAll(
+          production.tensors, as: (judgedAs ?? path).precision)
       }
     } catch let error as InputError {
       if let expectedError = entry.expectedError, error.description.hasPrefix(expectedError) {
@@ -90,4 +88,9 @@ extension CaseResult {
       id: entry.id, component: entry.component, path: path, comparisons: [], problems: [problem], warnings: [],
       seconds: 0)
   }
+}
+
+extension VerificationPath {
+  /// The class that a path computes in.
+  var precision: PrecisionClass { self == .float ? .fp32 : .fp64 }
 }

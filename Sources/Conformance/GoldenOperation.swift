@@ -39,17 +39,17 @@ enum GoldenOperation: String, CaseIterable, Sendable {
   /// Runs the operation on a case.
   ///
   /// - Parameters:
-  ///   - goldenCase: what goes in
+  ///   - request: what goes in
   ///   - scalar: the type of the path
   ///   - steps: the correct ones, or those of a known bug
   /// - Throws: `InputError` if the operation refuses its input, `GoldenError` if the case is not one of this operation.
   func run<Scalar: RealScalar>(
-    _ goldenCase: GoldenCase, as scalar: Scalar.Type, steps: StepSet = StepSet()
+    _ request: EngineRequest, as scalar: Scalar.Type, steps: StepSet = StepSet()
   ) throws -> Production {
-    let inputs = CaseInputs<Scalar>(goldenCase)
+    let inputs = CaseInputs<Scalar>(request)
     let production = try produce(inputs, steps)
     if let first = inputs.untouched.first {
-      throw GoldenError(goldenCase.entry.file, "the operation \(rawValue) has no use for \(first)")
+      throw GoldenError(request.id, "the operation \(rawValue) has no use for \(first)")
     }
     return production
   }

@@ -1,3 +1,4 @@
+import Comparison
 import GoldenTensors
 import Tensors
 
@@ -98,19 +99,40 @@ private func isSameClass(_ a: Double, _ b: Double) -> Bool {
 }
 
 extension GoldenCase {
+  /// Compares everything that was produced with everything that is expected.
+  ///
+  /// - Parameter precision: the class whose tolerance applies
+  /// - Returns: a comparison for each expected tensor that there is, in the order of computation, and a sentence for each
+  ///   that is missing or that nothing is known about
+  /// - Throws: `GoldenError` if the case lacks what a judge needs, or nothing is known of the class.
+  func compareAll(
+    _ tensors: [String: ProducedTensor], as precision: PrecisionClass
+  ) throws -> (comparisons: [TensorComparison], problems: [String]) {
+    let missing = Set(judged.keys).subtracting(tensors.keys)
+    let extra = Set(tensors.keys).subtracting(judged.keys)
+    let comparisons = try GoldenCase.inOrderOfComputation(judged.keys).compactMap { name in
+      try tensors[name].map { try comparison(name, $0, as: precision) }
+    }
+    return (
+      comparisons,
+      missing.sorted().map { "the expected tensor \($0) was not produced" }
+        + extra.sorted().map { "the tensor \(plain($0)) was produced, but nothing is known about it" }
+    )
+  }
+
   /// Compares one tensor with what this case expects.
   ///
-  /// - Parameter path: whose tolerance applies
+  /// - Parameter precision: the class whose tolerance applies
   /// - Throws: `GoldenError` if the case says nothing of the tensor, or lacks what its judge needs.
-  func comparison(_ name: String, _ got: ProducedTensor, as path: VerificationPath) throws -> TensorComparison {
+  func comparison(_ name: String, _ got: ProducedTensor, as precision: PrecisionClass) throws -> TensorComparison {
     guard let stored = judged[name], let listed = entry.tensors[name] else {
       throw GoldenError(entry.file, "expects no tensor \(name), only \(judged.keys.sorted())")
     }
-    func tolerance(_ listed: GoldenManifest.TensorEntry) -> Double? {
-      listed.tolerance.map { path == .float ? $0.float : $0.double }
-    }
-    let rounding = try listed.judge == .rounded ? roundingEvidence(of: name, tolerance: tolerance) : nil
+    let allowed = try tolerance(of: name, in: entry, class: precision)
+    let before = try tolerance(of: "\(name).unrounded", in: entry, class: precision)
+    let rounding = try listed.judge == .rounded ? roundingEvidence(of: name) { _ in before } : nil
     return .compare(
-      name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance(listed), rounding: rounding)
+      name, got: got, expected: stored, judge: listed.judge, tolerance: allowed,
+      rounding: rounding)
   }
 }
