@@ -123,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "ComparisonTests",
       dependencies: ["Checkpoints", "Comparison", "GoldenTensors", "Traces", "TestSupport", "v4-oracle"]),
-    .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),
+    .testTarget(name: "BlameTests", dependencies: ["Blame", "DeepSeekV4", "KnownBugs", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]

@@ -81,8 +81,9 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
         query: queries.slice(token), keys: allKeys, weights: weights.slice(token), hooks: hooks)
       scores.append(row.elements[..<visible] + Array(repeating: -.infinity, count: keys.end - visible))
     }
-    let (selection, margin) = try steps.select(scores, visible: visibleCounts, topK: topK)
-    if hooks.isRecording { try record(scores, selection, hooks) }
+    if hooks.isRecording { scores = try recorded(scores, hooks) }
+    var (selection, margin) = try steps.select(scores, visible: visibleCounts, topK: topK)
+    if hooks.isRecording { selection = try recorded(selection, hooks) }
     return Indexing(
       queries: queries, newKeys: newKeys, weights: weights, scores: scores, selection: selection, margin: margin)
   }
@@ -100,12 +101,20 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
       .indexQueries, hooks.pass(.indexQueriesTransformed, steps.transformed(rotated, isKey: false)))
   }
 
-  /// Scores `[T, S]` and selection `[T, K]`, −1 where fewer entries are visible.
-  private func record(_ scores: [[Scalar]], _ selection: [[Int]], _ hooks: Hooks) throws(InputError) {
-    let (tokens, entries) = (scores.count, scores.first?.count ?? 0)
-    hooks.record(.indexScores, try Tensor(shape: [tokens, entries], elements: scores.flatMap { $0 }))
+  /// Scores, recorded as `[T, S]`.
+  private func recorded(_ scores: [[Scalar]], _ hooks: Hooks) throws(InputError) -> [[Scalar]] {
+    let shape = [scores.count, scores.first?.count ?? 0]
+    let used = hooks.recorded(.indexScores, try Tensor(shape: shape, elements: scores.flatMap { $0 }))
+    return (0..<shape[0]).map { Array(used.elements[$0 * shape[1]..<($0 + 1) * shape[1]]) }
+  }
+
+  /// Selected entries, recorded as `[T, K]`, −1 where fewer are visible.
+  private func recorded(_ selection: [[Int]], _ hooks: Hooks) throws(InputError) -> [[Int]] {
     let slots = selection.map(\.count).max() ?? 0
     let padded = selection.flatMap { $0 + Array(repeating: -1, count: slots - $0.count) }
-    hooks.record(.selection, integers: try Tensor(shape: [tokens, slots], elements: padded))
+    let used = hooks.recorded(.selection, integers: try Tensor(shape: [selection.count, slots], elements: padded))
+    var rows: [[Int]] = []
+    for token in selection.indices { rows.append(try used.slice(token).elements.filter { $0 >= 0 }) }
+    return rows
   }
 }

@@ -45,7 +45,7 @@ public struct Expert<Scalar: RealScalar>: Sendable {
   /// - Parameters:
   ///   - hidden: `[T, d]`, as the input of a linear map
   ///   - slotWeights: `[T]`: the router's weight of this expert for each token; 1 for the shared expert
-  ///   - hooks: where it rounds; what it computes is recorded by the mixture, for all slots together
+  ///   - hooks: where it rounds, and who listens; of this expert
   /// - Throws: `InputError` for another shape or for no tokens.
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, slotWeights: Tensor<Scalar>, hooks: Hooks = .none
@@ -53,8 +53,8 @@ public struct Expert<Scalar: RealScalar>: Sendable {
     try hidden.requireAxes(["T", "d"], "hidden", in: "expert")
     try hidden.requireShape([hidden.shape[0], gateProjection.shape[1]], "hidden", in: "expert")
     try slotWeights.requireShape([hidden.shape[0]], "slot_weights", in: "expert")
-    let gate = try hooks.activation(linear(hidden, gateProjection))
-    let up = try hooks.activation(linear(hidden, upProjection))
+    let gate = try hooks.pass(.expertGate, linear(hidden, gateProjection))
+    let up = try hooks.pass(.expertUp, linear(hidden, upProjection))
     let product = try steps.gatedProduct(gate: gate, up: up, limit: clampLimit)
     let (activation, output) = try steps.downProjection(
       product, slotWeights: slotWeights, down: downProjection, hooks: hooks)

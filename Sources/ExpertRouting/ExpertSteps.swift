@@ -80,8 +80,9 @@ extension ExpertSteps {
   public func downProjection<Scalar: RealScalar>(
     _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>) {
-    let activation = try hooks.activation(slotWeights.reshaped([slotWeights.count, 1]) * product)
-    return (activation, try hooks.activation(linear(hooks.numerics.rounded(activation, .linearInput), down)))
+    let activation = try hooks.pass(.expertActivation, slotWeights.reshaped([slotWeights.count, 1]) * product)
+    let output = try hooks.pass(.expertOutput, linear(hooks.numerics.rounded(activation, .linearInput), down))
+    return (activation, output)
   }
 
   /// The routed output of one token: the sum over its slots, in slot order. An expert named twice counts twice.

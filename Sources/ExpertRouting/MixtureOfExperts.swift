@@ -51,11 +51,13 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
       rows.append(try steps.sumOverSlots(outputs, experts: chosen))
     }
     let routed = try hooks.pass(.routed, Tensor.stacked(rows).reshaped([tokens, width]))
-    let sharedOutput = try sharedExpert(
-      linearInput, slotWeights: Tensor(repeating: 1, shape: [tokens]), hooks: hooks.silent)
-    try sharedOutput.record(shape: [tokens, 1], hooks.within("shared_experts"))
-    let output = try hooks.pass(.mixtureOutput, routed + sharedOutput.output)
-    return MixtureOutput(routing: routing, routed: routed, shared: sharedOutput.output, output: output)
+    let parts = HookedParts(of: [tokens, 1], hooks.within("shared_experts"))
+    let shared = try sharedExpert(
+      linearInput, slotWeights: Tensor(repeating: 1, shape: [tokens]), hooks: parts.rows(Array(0..<tokens))
+    ).output
+    try parts.finish()
+    let output = try hooks.pass(.mixtureOutput, routed + shared)
+    return MixtureOutput(routing: routing, routed: routed, shared: shared, output: output)
   }
 
   /// What the expert of each slot of each token gives, `[T, k, d]`, expert by expert.
@@ -63,48 +65,20 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
     _ hidden: Tensor<Scalar>, _ routing: Routing<Scalar>, _ hooks: Hooks
   ) throws -> Tensor<Scalar> {
     let (tokens, slots) = (routing.indices.shape[0], routing.indices.shape[1])
-    var parts: [ExpertOutput<Scalar>?] = Array(repeating: nil, count: tokens * slots)
+    let parts = HookedParts(of: [tokens, slots], hooks.within("experts"))
+    var outputs: [Tensor<Scalar>?] = Array(repeating: nil, count: tokens * slots)
     for index in Set(routing.indices.elements).sorted() {
       let places = routing.indices.elements.indices.filter { routing.indices.elements[$0] == index }
       var rows: [Tensor<Scalar>] = []
       for place in places { rows.append(try hidden.slice(place / slots)) }
       let weights = places.map { routing.weights.elements[$0] }
       let output = try expert(index)(
-        .stacked(rows), slotWeights: Tensor(shape: [places.count], elements: weights), hooks: hooks.silent)
-      for (row, place) in places.enumerated() { parts[place] = try output.row(row) }
+        .stacked(rows), slotWeights: Tensor(shape: [places.count], elements: weights), hooks: parts.rows(places)
+      ).output
+      for (row, place) in places.enumerated() { outputs[place] = try output.slice(row) }
     }
-    let all = try ExpertOutput(rows: parts.compactMap { $0 })
-    try all.record(shape: [tokens, slots], hooks.within("experts"))
-    return try all.output.reshaped([tokens, slots, hidden.shape[1]])
-  }
-}
-
-extension ExpertOutput {
-  /// One row of each tensor.
-  fileprivate func row(_ row: Int) throws(InputError) -> ExpertOutput {
-    ExpertOutput(
-      gate: try gate.rows(row..<row + 1), up: try up.rows(row..<row + 1),
-      activation: try activation.rows(row..<row + 1), output: try output.rows(row..<row + 1))
-  }
-
-  /// Rows below each other.
-  fileprivate init(rows: [ExpertOutput]) throws(InputError) {
-    func joined(_ part: KeyPath<ExpertOutput, Tensor<Scalar>>) throws(InputError) -> Tensor<Scalar> {
-      try .concatenated(rows.map { $0[keyPath: part] }, width: rows[0][keyPath: part].shape[1])
-    }
-    self.init(
-      gate: try joined(\.gate), up: try joined(\.up), activation: try joined(\.activation), output: try joined(\.output)
-    )
-  }
-
-  /// Tells whoever listens, with the first axis split as in `[T, k]`.
-  fileprivate func record(shape: [Int], _ hooks: Hooks) throws(InputError) {
-    guard hooks.isRecording else { return }
-    for (tap, tensor) in [
-      (Tap.expertGate, gate), (.expertUp, up), (.expertActivation, activation), (.expertOutput, output),
-    ] {
-      hooks.record(tap, try tensor.reshaped(shape + tensor.shape.dropFirst()))
-    }
+    try parts.finish()
+    return try Tensor.stacked(outputs.compactMap { $0 }).reshaped([tokens, slots, hidden.shape[1]])
   }
 }
 

@@ -87,39 +87,36 @@ public struct Router<Scalar: RealScalar>: Sendable {
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>? = nil, hooks: Hooks = .none
   ) throws(InputError) -> Routing<Scalar> {
-    let routing = try route(hidden, tokenIDs: tokenIDs)
-    hooks.record(.gateLogits, routing.logits)
-    hooks.record(.affinities, routing.scores)
-    if let selectionScores = routing.selectionScores { hooks.record(.selectionScores, selectionScores) }
-    hooks.record(.expertIndices, integers: routing.indices)
-    hooks.record(.expertWeights, routing.weights)
-    return routing
-  }
-
-  private func route(_ hidden: Tensor<Scalar>, tokenIDs: Tensor<Int>?) throws(InputError) -> Routing<Scalar> {
     try hidden.requireAxes(["T", "d"], "hidden", in: operation)
     try hidden.requireShape([hidden.shape[0], gate.shape[1]], "hidden", in: operation)
-    let logits = try steps.gateLogits(hidden, gate: gate)
-    let scores = logits.map(steps.affinity)
+    let logits = try hooks.recorded(.gateLogits, steps.gateLogits(hidden, gate: gate))
+    let scores = hooks.recorded(.affinities, logits.map(steps.affinity))
 
+    var choice: (scores: Tensor<Scalar>, margin: Tensor<Scalar>)?
+    let indices: Tensor<Int>
+    let selected: Tensor<Scalar>
+    var warnings: [String] = []
     switch rule {
     case .learned(let bias, let expertsPerToken):
-      let selectionScores = try steps.selectionScores(scores, bias: bias)
+      let selectionScores = try hooks.recorded(.selectionScores, steps.selectionScores(scores, bias: bias))
       let selection = try steps.select(selectionScores, expertsPerToken: expertsPerToken, in: operation)
-      let selected = try steps.gatheredScores(selection.indices, scores: scores, bias: bias, onHashLayer: false)
-      return Routing(
-        logits: logits, scores: scores, selectionScores: selectionScores, indices: selection.indices,
-        margin: selection.margin, weights: try steps.normalizedWeights(selected, routeScale: routeScale), warnings: [])
+      choice = (selectionScores, selection.margin)
+      indices = hooks.recorded(.expertIndices, integers: selection.indices)
+      selected = try steps.gatheredScores(indices, scores: scores, bias: bias, onHashLayer: false)
 
     case .hash(let table, let strayBias):
       guard let tokenIDs else { throw InputError(operation, "hash routing needs token_ids") }
       try tokenIDs.requireShape([hidden.shape[0]], "token_ids", in: operation)
-      let indices = try steps.tableRows(tokenIDs: tokenIDs, table: table, scores: scores, in: operation)
-      let selected = try steps.gatheredScores(indices, scores: scores, bias: strayBias, onHashLayer: true)
-      return Routing(
-        logits: logits, scores: scores, selectionScores: nil, indices: indices, margin: nil,
-        weights: try steps.normalizedWeights(selected, routeScale: routeScale), warnings: repeatWarnings(indices))
+      indices = hooks.recorded(
+        .expertIndices,
+        integers: try steps.tableRows(tokenIDs: tokenIDs, table: table, scores: scores, in: operation))
+      selected = try steps.gatheredScores(indices, scores: scores, bias: strayBias, onHashLayer: true)
+      warnings = repeatWarnings(indices)
     }
+    return Routing(
+      logits: logits, scores: scores, selectionScores: choice?.scores, indices: indices, margin: choice?.margin,
+      weights: hooks.recorded(.expertWeights, try steps.normalizedWeights(selected, routeScale: routeScale)),
+      warnings: warnings)
   }
 
   /// The release does not define a row that names an expert twice: its code keeps one of the two. Here each slot counts.

@@ -52,10 +52,11 @@ public struct HyperConnectionHead<Scalar: RealScalar>: Sendable {
   ) throws(InputError) -> HyperConnectionHeadOutput<Scalar> {
     try streams.requireAxes(["T", "n", "d"], "streams", in: "head")
     try streams.requireShape([streams.shape[0], self.streams, width], "streams", in: "head")
-    let mixes = try steps.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon)
-    let gates = try steps.headGates(mixes, base: base, scale: scale, epsilon: epsilon)
+    let mixes = try hooks.pass(
+      .headMixes, steps.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon))
+    let gates = try hooks.pass(.headGates, steps.headGates(mixes, base: base, scale: scale, epsilon: epsilon))
     return HyperConnectionHeadOutput(
-      mixes: try hooks.pass(.headMixes, mixes), gates: try hooks.pass(.headGates, gates),
+      mixes: mixes, gates: gates,
       collapsed: try hooks.pass(.collapsed, steps.collapse(streams, gates: gates)))
   }
 }

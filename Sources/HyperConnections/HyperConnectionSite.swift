@@ -63,11 +63,11 @@ public struct HyperConnectionSite<Scalar: RealScalar>: Sendable {
   ) throws(InputError) -> HyperConnectionCoefficients<Scalar> {
     try streams.requireAxes(["T", "n", "d"], "streams", in: "site")
     try streams.requireShape([streams.shape[0], self.streams, width], "streams", in: "site")
-    let mixes = try steps.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon)
+    let mixes = try hooks.pass(
+      .mixes, steps.mixes(streams, projection: projection, normEpsilon: normEpsilon, epsilon: epsilon))
     let logits = try steps.splitMixes(mixes, streams: self.streams, base: base, scale: scale)
     return HyperConnectionCoefficients(
-      mixes: try hooks.pass(.mixes, mixes),
-      logits: logits,
+      mixes: mixes, logits: logits,
       pre: try hooks.pass(.pre, steps.preGates(logits.pre, epsilon: epsilon)),
       post: try hooks.pass(.post, steps.postGates(logits.post, epsilon: epsilon)),
       combination: try hooks.pass(

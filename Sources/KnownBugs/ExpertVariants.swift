@@ -41,9 +41,9 @@ struct WeightAfterDownProjection: ExpertSteps {
   func downProjection<Scalar: RealScalar>(
     _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>) {
-    let one = Tensor<Scalar>(repeating: 1, shape: slotWeights.shape)
-    let (activation, output) = try correct.downProjection(product, slotWeights: one, down: down, hooks: hooks)
-    return (activation, try slotWeights.reshaped([slotWeights.count, 1]) * output)
+    let activation = try hooks.pass(.expertActivation, product)
+    let output = try linear(hooks.numerics.rounded(activation, .linearInput), down)
+    return (activation, try hooks.pass(.expertOutput, slotWeights.reshaped([slotWeights.count, 1]) * output))
   }
 }
 

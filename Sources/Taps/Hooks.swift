@@ -9,8 +9,9 @@ import Tensors
 /// let queries = try hooks.pass(.queries, rotated)
 /// ```
 ///
-/// There the value is rounded, if the numerics round at that tap, and recorded, if somebody records. `Hooks.none` does
-/// neither and costs nothing.
+/// There the value is rounded, if the numerics round at that tap, and recorded, if somebody records. Who records may put
+/// another value in its place: a replay of a trace computes each step from what somebody else had recorded before it.
+/// `Hooks.none` does none of this and costs nothing.
 public struct Hooks {
   public let numerics: Numerics
   private let recorder: (any TapRecorder)?
@@ -42,7 +43,7 @@ public struct Hooks {
   /// Whether anybody listens: what exists only to be recorded need not be made otherwise.
   public var isRecording: Bool { recorder != nil }
 
-  /// A value at its tap: rounded where the numerics round, and recorded.
+  /// A value at its tap: rounded where the numerics round, recorded, and replaced if the recorder has another one.
   ///
   /// Where rounding acts on a value that was no tap before, the value before it is recorded, too, as `<name>.unrounded`.
   ///
@@ -52,18 +53,16 @@ public struct Hooks {
     _ tap: Tap, _ x: Tensor<Scalar>, rotaryDims: Int = 0
   ) throws(InputError) -> Tensor<Scalar> {
     guard let rounding = tap.rounding, numerics.rounds(rounding) else {
-      record(tap, x)
-      return x
+      return recorded(tap, x)
     }
+    let unrounded = rounding == .linearInput ? x : recorded(tap, x, suffix: ".unrounded")
     let rounded: Tensor<Scalar>
     do {
-      rounded = try numerics.rounded(x, rounding, rotaryDims: rotaryDims)
+      rounded = try numerics.rounded(unrounded, rounding, rotaryDims: rotaryDims)
     } catch {
       throw InputError(error.operation, "\(error.problem), at \(name(tap))")
     }
-    if rounding != .linearInput { record(tap, x, suffix: ".unrounded") }
-    record(tap, rounded)
-    return rounded
+    return recorded(tap, rounded)
   }
 
   /// A value as the input of a linear map with FP8 or FP4 weight. In other modes than `deployed` it is no value of its
@@ -77,24 +76,38 @@ public struct Hooks {
     try numerics.rounded(x, .activation)
   }
 
-  /// A value at a tap where nothing rounds: recorded.
+  /// A value at a tap where nothing rounds: recorded, and replaced if the recorder has another one.
   public func recorded<Scalar: RealScalar>(_ tap: Tap, _ x: Tensor<Scalar>) -> Tensor<Scalar> {
-    record(tap, x)
-    return x
+    recorded(tap, x, suffix: "")
   }
 
-  /// Records a value that is never rounded.
-  public func record<Scalar: RealScalar>(_ tap: Tap, _ x: Tensor<Scalar>) { record(tap, x, suffix: "") }
-
-  private func record<Scalar: RealScalar>(_ tap: Tap, _ x: Tensor<Scalar>, suffix: String) {
-    guard let recorder else { return }
-    recorder.record(name(tap) + suffix, tap: tap, RecordedTensor(x))
+  private func recorded<Scalar: RealScalar>(_ tap: Tap, _ x: Tensor<Scalar>, suffix: String) -> Tensor<Scalar> {
+    guard let recorder else { return x }
+    let name = name(tap) + suffix
+    recorder.record(name, tap: tap, RecordedTensor(x))
+    return recorder.replacement(for: name)?.reals() ?? x
   }
 
-  /// Records expert ids or selected entries.
-  public func record(_ tap: Tap, integers x: Tensor<Int>) { recorder?.record(name(tap), tap: tap, .integers(x)) }
+  /// Expert ids or selected entries: recorded, and replaced if the recorder has others.
+  public func recorded(_ tap: Tap, integers x: Tensor<Int>) -> Tensor<Int> {
+    guard let recorder else { return x }
+    recorder.record(name(tap), tap: tap, .integers(x))
+    return recorder.replacement(for: name(tap))?.integers ?? x
+  }
 
-  private func name(_ tap: Tap) -> String { scope.isEmpty ? tap.name : "\(scope).\(tap.name)" }
+  /// Records a whole that was computed in parts.
+  func record(_ tap: Tap, name partName: String, _ x: RecordedTensor) {
+    recorder?.record(scoped(partName), tap: tap, x)
+  }
+
+  /// What the recorder will put in place of a whole that is computed in parts.
+  func replacement(_ tap: Tap, name partName: String) -> RecordedTensor? {
+    recorder?.replacement(for: scoped(partName))
+  }
+
+  private func name(_ tap: Tap) -> String { scoped(tap.name) }
+
+  private func scoped(_ name: String) -> String { scope.isEmpty ? name : "\(scope).\(name)" }
 }
 
 /// Who listens at the taps of a computation.
@@ -105,6 +118,17 @@ public protocol TapRecorder: AnyObject {
   ///   - name: of this place, as in `layers.2.attn.queries`
   ///   - tap: its definition in the registry
   func record(_ name: String, tap: Tap, _ tensor: RecordedTensor)
+
+  /// What the computation goes on with in place of the value of that name; nil for the value itself.
+  ///
+  /// It is asked after `record`, except by components that compute a value in parts: they ask before, too. Its shape and
+  /// kind have to be those of the value, but a selection may have any number of columns.
+  func replacement(for name: String) -> RecordedTensor?
+}
+
+extension TapRecorder {
+  /// Nothing is replaced.
+  public func replacement(for name: String) -> RecordedTensor? { nil }
 }
 
 /// A tensor at a tap, in the type of its path.
@@ -119,6 +143,21 @@ public enum RecordedTensor: Sendable {
     } else {
       self = .doubles(tensor.map { Double($0) })
     }
+  }
+
+  /// The reals in a type of path; nil for integers.
+  public func reals<Scalar: RealScalar>(_: Scalar.Type = Scalar.self) -> Tensor<Scalar>? {
+    switch self {
+    case .floats(let tensor): tensor as? Tensor<Scalar> ?? tensor.map { Scalar($0) }
+    case .doubles(let tensor): tensor as? Tensor<Scalar> ?? tensor.map { Scalar($0) }
+    case .integers: nil
+    }
+  }
+
+  /// The integers; nil for reals.
+  public var integers: Tensor<Int>? {
+    guard case .integers(let tensor) = self else { return nil }
+    return tensor
   }
 
   public var shape: [Int] {

@@ -25,9 +25,7 @@ public struct TraceEstimate: Sendable {
           let count = tap.shape.reduce(1) {
             $0 * Self.length(of: $1, name, ratio: ratio, configuration, start: start, tokens: tokens)
           }
-          // What experts compute is recorded for all slots together, after rounding only.
-          let twice =
-            tap.place != .experts && tap.rounding.map { $0 != .linearInput && $0.modes.contains(numerics) } ?? false
+          let twice = tap.rounding.map { $0 != .linearInput && $0.modes.contains(numerics) } ?? false
           let isInteger = tap.name == "indices" || tap.name == "selection"
           tensors += twice ? 2 : 1
           bytes += (twice ? 2 : 1) * (count * (isInteger ? 8 : scalarBytes) + Self.overhead)
