@@ -208,3 +208,39 @@ import Testing
     }
   }
 }
+
+/// The worked example of `docs/comparing.md`.
+@Suite struct MapDocumentationTests {
+  @Test func theExampleWorks() throws {
+    let page = URL(fileURLWithPath: GoldenLibrary.bundledDirectory).deletingLastPathComponent()
+      .appendingPathComponent("docs/comparing.md")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    let block = try #require(text.components(separatedBy: "```json\n").dropFirst().first)
+    let json = try #require(block.components(separatedBy: "```").first)
+    var generator = SeededGenerator(seed: 43)
+    func reals(_ shape: [Int]) throws -> Tensor<Float> { try generator.normals(shape) }
+    // T = 3, h = 2, c = 4, k = 1, f = 2048, V = 6.
+    let (heads, fused) = (try (0..<2).map { _ in try reals([3, 4]) }, try reals([3, 4096]))
+    let logits = try (0..<2).map { _ in try reals([3, 3]) }
+    let queries = (0..<3).flatMap { t in heads.flatMap { $0.elements[t * 4..<t * 4 + 4] } }
+    let joined = (0..<3).flatMap { t in logits.flatMap { $0.elements[t * 3..<t * 3 + 3] } }
+    let ids = try StoredTensor.integers([3], [5, 6, 7])
+    let expected: Tensors = [
+      "calls/0000/token_ids": ids,
+      "calls/0000/layers.2.attn.queries": .float32(try Tensor(shape: [3, 2, 4], elements: queries)),
+      "calls/0000/layers.2.ffn.experts.gate": .float32(try fused.lastAxis(0..<2048).reshaped([3, 1, 2048])),
+      "calls/0000/layers.2.ffn.experts.up": .float32(try fused.lastAxis(2048..<4096).reshaped([3, 1, 2048])),
+      "calls/0000/logits": .float32(try Tensor(shape: [3, 6], elements: joined)),
+    ]
+    let candidate: Tensors = [
+      "step0/input_ids": try .integers([1, 3], [5, 6, 7]),
+      "step0/model.layers.02.self_attn.q": .float32(
+        try Tensor(shape: [1, 2, 3, 4], elements: heads.flatMap(\.elements))),
+      "step0/model.layers.02.mlp.gate_up": .float32(fused), "step0/lm_head.rank0": .float32(logits[0]),
+      "step0/lm_head.rank1": .float32(logits[1]), "step0/layers.02.kv_cache": ids, "step0/timing": ids,
+    ]
+    let report = try compare(expected, candidate, map: json)
+    #expect(report.passed, "\(report.headline)")
+    #expect(report.tensors.count == 5)
+  }
+}
