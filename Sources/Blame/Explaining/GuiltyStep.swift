@@ -33,7 +33,9 @@ public struct GuiltyStep: Codable, Sendable {
       let judged = replay.results.filter { $0.tap == tap }
       let wrong = judged.filter { $0.verdict == .wrong }
       guard let first = wrong.first else { return nil }
-      let (after, between) = surroundings(of: first, missing: replay.missing[first.call], layers: layers)
+      let recorded = Set(replay.results.filter { $0.call == first.call }.map(\.name))
+      let (after, between) = surroundings(
+        of: first, recorded: recorded, missing: replay.missing[first.call], layers: layers)
       return GuiltyStep(
         tap: tap, step: first.step, equation: first.equation, first: first, wrong: wrong.count, judged: judged.count,
         worstMultiple: .init(wrong.map(\.multiple).max() ?? 0), after: after, between: between)
@@ -42,7 +44,7 @@ public struct GuiltyStep: Codable, Sendable {
 
   /// What a value is computed from, back to what is recorded.
   private static func surroundings(
-    of result: StepResult, missing: Set<String>, layers: Int
+    of result: StepResult, recorded: Set<String>, missing: Set<String>, layers: Int
   ) -> (after: [String], between: [Unrecorded]) {
     var (after, between): ([String], [Unrecorded]) = ([], [])
     var open = [result.name]
@@ -53,7 +55,7 @@ public struct GuiltyStep: Codable, Sendable {
         if missing.contains(parent), let tap = Tap.named(parent) {
           between.append(Unrecorded(name: parent, step: tap.step, equation: tap.equation))
           open.append(parent)
-        } else if Tap.named(parent) != nil {
+        } else if recorded.contains(parent) {
           after.append(parent)
         }
       }
