@@ -1,4 +1,6 @@
 import GoldenTensors
+import LowPrecision
+import Taps
 import Tensors
 
 /// What a golden case hands to an operation, in the scalar type of a path, and a record of what was taken.
@@ -6,10 +8,31 @@ import Tensors
 /// Whatever is in the file has to be used: an input that an operation never asked for is an error of the harness.
 final class CaseInputs<Scalar: RealScalar> {
   private let goldenCase: GoldenCase
+  private let recorder: (any TapRecorder)?
+  let disturbance: Disturbance?
   private var taken: Set<String> = []
 
-  init(_ goldenCase: GoldenCase) {
+  /// - Parameters:
+  ///   - recorder: who listens at the taps of the operation
+  ///   - disturbance: what rounds inputs and weights, and numerics; nil leaves all as it is
+  init(_ goldenCase: GoldenCase, recorder: (any TapRecorder)? = nil, disturbance: Disturbance? = nil) {
     self.goldenCase = goldenCase
+    self.recorder = recorder
+    self.disturbance = disturbance
+  }
+
+  /// The hooks of the operation.
+  ///
+  /// - Parameters:
+  ///   - mode: where the case rounds
+  ///   - steps: how
+  ///   - collector: who listens besides
+  func hooks(
+    _ mode: NumericsMode = .exact, steps: any QuantizationSteps = .reference, collector: TapCollector? = nil
+  ) -> Hooks {
+    collector?.next = recorder
+    return Hooks(
+      numerics: disturbance?.numerics(mode) ?? Numerics(mode, steps: steps), recorder: collector ?? recorder)
   }
 
   func input(_ name: String) throws -> Tensor<Scalar> { try reals(name, goldenCase.inputs, "inputs") }
@@ -88,7 +111,7 @@ final class CaseInputs<Scalar: RealScalar> {
     guard let tensor = try stored(name, group, groupName).reals(Scalar.self) else {
       throw fault("\(groupName)/\(name) does not hold reals")
     }
-    return tensor
+    return disturbance?.input(tensor, name: name) ?? tensor
   }
 
   private func integers(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> Tensor<Int> {

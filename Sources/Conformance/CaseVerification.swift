@@ -46,28 +46,15 @@ extension CaseResult {
     var problems: [String] = []
     var warnings: [String] = []
     do {
-      guard let operation = GoldenOperation(rawValue: entry.operation) else {
-        throw GoldenError(entry.file, "the operation \(entry.operation) is unknown")
-      }
+      let operation = try goldenCase.operation
       let production =
         switch path {
         case .float: try operation.run(goldenCase, as: Float.self, steps: steps)
         case .double: try operation.run(goldenCase, as: Double.self, steps: steps)
         }
       warnings = production.warnings
-      if let expectedError = entry.expectedError {
-        problems.append("it was accepted; expected an error that begins with: \(expectedError)")
-      } else {
-        let judged = goldenCase.judged
-        let missing = Set(judged.keys).subtracting(production.tensors.keys)
-        let extra = Set(production.tensors.keys).subtracting(judged.keys)
-        problems += missing.sorted().map { "the expected tensor \($0) was not produced" }
-        problems += extra.sorted().map { "the tensor \($0) was produced, but nothing is known about it" }
-        for name in GoldenOperation.inOrderOfComputation(judged.keys) {
-          guard let got = production.tensors[name] else { continue }
-          comparisons.append(try goldenCase.comparison(name, got, as: judgedAs ?? path))
-        }
-      }
+      (comparisons, problems) = try goldenCase.comparisons(
+        production.tensors, tolerances: CaseTolerances(entry, double: (judgedAs ?? path) == .double))
     } catch let error as InputError {
       if let expectedError = entry.expectedError, error.description.hasPrefix(expectedError) {
         // Refused, and in the words that were expected.

@@ -16,6 +16,13 @@ public struct GoldenLint: Codable, Sendable {
     var faults = library.inventoryFaults().map(\.description)
     var expected = 0
     var compared = 0
+    var budgets: PrecisionBudgets?
+    do {
+      budgets = try library.budgets()
+      if budgets == nil { faults.append("budgets.json: is not there; make golden-budgets measures it") }
+    } catch {
+      faults.append("\(error)")
+    }
     for entry in library.manifest.cases {
       do {
         let goldenCase = try library.load(entry)
@@ -25,6 +32,7 @@ public struct GoldenLint: Codable, Sendable {
         compared += result.comparisons.count
         let unseen = Set(judged.keys).subtracting(result.comparisons.map(\.tensor))
         faults += goldenCase.marginsWithoutUse.map { "\(entry.file): expected/\($0) judges nothing" }
+        if let budgets { faults += goldenCase.budgetFaults(budgets) }
         faults += unseen.sorted().map { "\(entry.file): expected/\($0) is never compared" }
       } catch {
         faults.append("\(error)")
@@ -49,6 +57,17 @@ public struct GoldenLint: Codable, Sendable {
 }
 
 extension GoldenCase {
+  /// Tensors without a budget in a class that needs one.
+  fileprivate func budgetFaults(_ budgets: PrecisionBudgets) -> [String] {
+    let classes = measuredClasses
+    guard !classes.isEmpty else { return [] }
+    guard let mine = budgets.cases[entry.id] else { return ["budgets.json: has no budgets for \(entry.id)"] }
+    return entry.budgetedTensors.filter { Set((mine.tensors[$0]?.budgets ?? [:]).keys) != Set(classes) }
+      .map {
+        "budgets.json: \($0) of \(entry.id) has no budgets for \(classes.map(\.rawValue).joined(separator: ", "))"
+      }
+  }
+
   /// Margins that belong to no rounded tensor.
   fileprivate var marginsWithoutUse: [String] {
     let useful = entry.tensors.filter { $0.value.judge == .rounded }.map { "\($0.key).margin" }

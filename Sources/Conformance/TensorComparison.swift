@@ -120,21 +120,52 @@ extension GoldenCase {
   /// The expected tensors that an engine is asked for.
   var judged: [String: StoredTensor] { expected.filter { entry.tensors[$0.key]?.judge != .notJudged } }
 
+  /// Compares all tensors of an answer with what this case expects, in the order in which they are computed.
+  ///
+  /// - Parameters:
+  ///   - answer: by name
+  ///   - replayed: what is expected in place of what the case holds
+  ///   - tolerances: which apply
+  /// - Returns: the comparisons, and a sentence for each tensor that is missing or that nobody asked for
+  /// - Throws: `GoldenError` if the case lacks what a judge needs.
+  func comparisons(
+    _ answer: [String: ProducedTensor], replayed: [String: StoredTensor] = [:], tolerances: CaseTolerances
+  ) throws -> (comparisons: [TensorComparison], problems: [String]) {
+    if let expectedError = entry.expectedError {
+      return ([], ["it was accepted; expected an error that begins with: \(expectedError)"])
+    }
+    let missing = Set(judged.keys).subtracting(answer.keys).sorted()
+    let extra = Set(answer.keys).subtracting(judged.keys).sorted()
+    let comparisons = try GoldenOperation.inOrderOfComputation(judged.keys).compactMap { name in
+      try answer[name].map { try comparison(name, $0, expected: replayed[name], tolerances: tolerances) }
+    }
+    return (
+      comparisons,
+      missing.map { "the expected tensor \($0) was not produced" }
+        + extra.map { "the tensor \($0) was produced, but nothing is known about it" }
+    )
+  }
+
   /// Compares one tensor with what this case expects.
   ///
-  /// - Parameter path: whose tolerance applies
+  /// - Parameters:
+  ///   - expected: in place of what the case holds; nil for that
+  ///   - tolerances: which apply
   /// - Throws: `GoldenError` if the case says nothing of the tensor, or lacks what its judge needs.
-  func comparison(_ name: String, _ got: ProducedTensor, as path: VerificationPath) throws -> TensorComparison {
-    guard let stored = judged[name], let listed = entry.tensors[name] else {
+  func comparison(
+    _ name: String, _ got: ProducedTensor, expected replayed: StoredTensor? = nil, tolerances: CaseTolerances
+  ) throws -> TensorComparison {
+    guard let stored = replayed ?? judged[name], let listed = entry.tensors[name] else {
       throw GoldenError(entry.file, "expects no tensor \(name), only \(judged.keys.sorted())")
     }
-    func tolerance(_ listed: GoldenManifest.TensorEntry) -> Double? {
-      listed.tolerance.map { path == .float ? $0.float : $0.double }
+    let tolerance = tolerances.tolerance(name)
+    guard (tolerance != nil) == listed.judge.hasTolerance else {
+      throw GoldenError("budgets.json", "has no budget for \(name) of \(entry.id)")
     }
     var rounding: RoundingEvidence?
     if listed.judge == .rounded {
       guard let unrounded = expected["\(name).unrounded"], let margin = expected["\(name).margin"],
-        let allowed = entry.tensors["\(name).unrounded"].flatMap(tolerance),
+        let allowed = tolerances.tolerance("\(name).unrounded"),
         unrounded.doubles.shape == stored.doubles.shape,
         margin.doubles.shape == stored.doubles.shape
       else { throw GoldenError(entry.file, "the tensor \(name) has no values before its rounding, or no margins") }
@@ -142,6 +173,6 @@ extension GoldenCase {
         unrounded: unrounded.doubles.elements, margin: margin.doubles.elements, tolerance: allowed)
     }
     return .compare(
-      name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance(listed), rounding: rounding)
+      name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance, rounding: rounding)
   }
 }

@@ -1,0 +1,82 @@
+import GoldenTensors
+import Tensors
+
+/// What an engine answered for a case, judged by its precision class (`docs/numerics.md`).
+///
+/// ```swift
+/// let budgets = try library.budgets()
+/// let judgement = try CaseJudgement(goldenCase, answer: tensors, precision: .bf16, budgets: budgets)
+/// ```
+public struct CaseJudgement: Codable, Equatable, Sendable {
+  public let id: String
+  public let precision: PrecisionClass
+  /// One comparison for each expected tensor, in the order in which they are computed.
+  public let comparisons: [TensorComparison]
+  /// More about the errors of each tensor of reals that could be compared.
+  public let details: [String: ErrorDetails]
+  /// Selections that differ and are right all the same. What follows them was judged under the engine's own selections.
+  public let ties: [SelectionTie]
+  /// What went wrong beyond the tensors, one sentence each.
+  public let problems: [String]
+
+  public var passed: Bool { problems.isEmpty && comparisons.allSatisfy(\.passed) }
+
+  /// The largest multiple of a budget; NaN if something could not be compared, nil if there was nothing to.
+  public var worstMultiple: Double? {
+    let multiples = comparisons.map(\.multiple.value)
+    return multiples.contains { $0.isNaN } ? .nan : multiples.max()
+  }
+
+  /// Judges.
+  ///
+  /// - Parameters:
+  ///   - goldenCase: the case
+  ///   - answer: the engine's tensors by name: reals as float32 or float64, integers as int32 or int64
+  ///   - precision: the class of the engine
+  ///   - budgets: of the library; nil if there are none, then only fp64 and fp32 can be judged
+  /// - Throws: `GoldenError` if the class cannot be judged without budgets, or the case lacks what a judge needs.
+  public init(
+    _ goldenCase: GoldenCase, answer: [String: StoredTensor], precision: PrecisionClass, budgets: PrecisionBudgets?
+  ) throws {
+    try self.init(
+      goldenCase, produced: answer.mapValues(ProducedTensor.init(stored:)), precision: precision, budgets: budgets)
+  }
+
+  init(
+    _ goldenCase: GoldenCase, produced: [String: ProducedTensor], precision: PrecisionClass,
+    budgets: PrecisionBudgets?
+  ) throws {
+    let tolerances = try CaseTolerances(goldenCase.entry, precision, budgets: budgets)
+    let replay = try SelectionReplay(goldenCase, produced, tolerances)
+    var (comparisons, problems) = try goldenCase.comparisons(
+      produced, replayed: replay?.expected ?? [:], tolerances: tolerances)
+    if let replay {
+      comparisons = comparisons.map { replay.verdicts[$0.tensor] ?? $0 }
+    }
+    var details: [String: ErrorDetails] = [:]
+    for comparison in comparisons where comparison.error != nil {
+      guard case .reals(let got)? = produced[comparison.tensor],
+        let expected = (replay?.expected ?? [:])[comparison.tensor] ?? goldenCase.judged[comparison.tensor]
+      else { continue }
+      details[comparison.tensor] = ErrorDetails(got, expected.doubles)
+    }
+    id = goldenCase.entry.id
+    self.precision = precision
+    self.comparisons = comparisons
+    self.details = details
+    ties = replay?.ties ?? []
+    self.problems = problems
+  }
+}
+
+extension ProducedTensor {
+  /// As an engine stored it. What is neither float32, float64, int32 nor int64 fits no expected tensor.
+  init(stored: StoredTensor) {
+    switch stored {
+    case .float32, .float64: self = .reals(stored.doubles)
+    case .int32(let tensor): self = .integers(tensor.map { Int($0) })
+    case .int64(let tensor): self = .integers(tensor.map { Int($0) })
+    case .uint8, .bool: self = .other(stored.elementType)
+    }
+  }
+}
