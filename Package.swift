@@ -118,10 +118,12 @@ let package = Package(
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
     .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
-    .testTarget(name: "TracesTests", dependencies: ["GoldenTensors", "Traces", "TestSupport"]),
+    .testTarget(name: "TracesTests", dependencies: ["Checkpoints", "GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
-    .testTarget(name: "ComparisonTests", dependencies: ["Comparison", "TestSupport"]),
-    .testTarget(name: "BlameTests", dependencies: ["Blame", "TestSupport"]),
+    .testTarget(
+      name: "ComparisonTests",
+      dependencies: ["Checkpoints", "Comparison", "GoldenTensors", "Traces", "TestSupport", "v4-oracle"]),
+    .testTarget(name: "BlameTests", dependencies: ["Blame", "DeepSeekV4", "KnownBugs", "TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]

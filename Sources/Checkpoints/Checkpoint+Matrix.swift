@@ -15,24 +15,26 @@ extension Checkpoint {
   ///
   /// - Parameters:
   ///   - rows: a range of the first axis; all of it if nil. Of FP8 the rest of the first block is read, too.
+  ///   - steps: how codes and scales are read: correctly, or with a known bug
   /// - Returns: `[R, C]`, or `[rows.count, C]`; NaN where a code or a scale is NaN
   /// - Throws: `CheckpointError` if there is no such tensor or row, if its dtype means nothing without scales and there
   ///   are none, or two, or they have another shape.
   public func matrix<Scalar: RealScalar>(
-    _ name: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil
+    _ name: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil, steps: any QuantizationSteps = .reference
   ) throws(CheckpointError) -> Tensor<Scalar> {
     guard let (tensor, file) = entry(name) else {
       throw CheckpointError(self.name, "there is no tensor \(quoted(name))")
     }
     switch tensor.type {
-    case .float8E4M3: return try dequantized(tensor, in: file, as: .float8E4M3, rows: rows)
-    case .int8, .uint8: return try dequantized(tensor, in: file, as: .float4E2M1, rows: rows)
+    case .float8E4M3: return try dequantized(tensor, in: file, as: .float8E4M3, rows: rows, steps)
+    case .int8, .uint8: return try dequantized(tensor, in: file, as: .float4E2M1, rows: rows, steps)
     default: return try reals(name, rows: rows)
     }
   }
 
   private func dequantized<Scalar: RealScalar>(
-    _ codes: TensorDescription, in file: String, as format: SmallFloat, rows: Range<Int>?
+    _ codes: TensorDescription, in file: String, as format: SmallFloat, rows: Range<Int>?,
+    _ steps: any QuantizationSteps
   ) throws(CheckpointError) -> Tensor<Scalar> {
     guard codes.shape.count == 2 else {
       throw CheckpointError(file, "\(quoted(codes.name)) has the shape \(codes.shape), expected [R, C]")
@@ -41,7 +43,7 @@ extension Checkpoint {
     guard rows.lowerBound >= 0, rows.upperBound <= codes.shape[0] else {
       throw CheckpointError(file, "\(quoted(codes.name)) has the shape \(codes.shape), not the rows \(rows)")
     }
-    let blocks = try explaining(codes.name, in: file) { () throws(InputError) in try weightBlocks(format) }
+    let blocks = try explaining(codes.name, in: file) { () throws(InputError) in try weightBlocks(format, steps: steps) }
     let scaleName = try scaleName(of: codes, in: file, blocks)
     // The rows of whole blocks, from the first one that is wanted.
     let blockRows = rows.lowerBound / blocks.rows..<(rows.upperBound + blocks.rows - 1) / blocks.rows
@@ -49,7 +51,7 @@ extension Checkpoint {
     let bytes = try bytes(codes.name, rows: firstRow..<rows.upperBound)
     let scales: Tensor<Scalar> =
       entry(scaleName)?.tensor.type == .float8E8M0
-      ? try self.bytes(scaleName, rows: blockRows).map { ScaleE8M0.value(ofByte: $0) }
+      ? try self.bytes(scaleName, rows: blockRows).map { steps.scaleValue(ofByte: $0, format: format) }
       : try reals(scaleName, rows: blockRows)
     return try explaining(codes.name, in: file) { () throws(InputError) in
       let values = try blocks.dequantized(codes: bytes, scales: scales)

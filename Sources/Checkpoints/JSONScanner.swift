@@ -18,7 +18,8 @@ struct JSONScanner {
   private static let deepest = 16
 
   private let bytes: UnsafeRawBufferPointer
-  private var position = 0
+  /// Of the next character, in bytes.
+  private(set) var position = 0
 
   init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
@@ -41,13 +42,13 @@ struct JSONScanner {
     return counts
   }
 
-  /// A string of at most `longestText` bytes.
-  mutating func text() throws -> String {
+  /// A string of at most so many bytes.
+  mutating func text(atMost limit: Int = longestText) throws -> String {
     try skipSpace()
     let start = position
     let escaped = try skipText()
-    guard position - start - 2 <= Self.longestText else {
-      throw JSONFault(position: start, expected: "at most \(Self.longestText) bytes of text")
+    guard position - start - 2 <= limit else {
+      throw JSONFault(position: start, expected: "at most \(limit) bytes of text")
     }
     let inside = bytes[(start + 1)..<(position - 1)]
     let text =

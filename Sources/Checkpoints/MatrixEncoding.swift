@@ -62,6 +62,23 @@ public enum MatrixEncoding: String, CaseIterable, Sendable {
     return [(name, packed), (scaleName(of: name), scaleBytes)]
   }
 
+  /// What a reader makes of values that were stored in this encoding.
+  ///
+  /// - Parameters:
+  ///   - values: `[R, C]`
+  ///   - steps: how codes and scales are read: correctly, or with a known bug
+  /// - Throws: `InputError` if blocks do not fit, or FP8 and FP4 should hold a value that is not finite.
+  public func values(
+    of values: Tensor<Float>, readBy steps: any QuantizationSteps
+  ) throws(InputError) -> Tensor<Float> {
+    guard self == .float8 || self == .float4 else { return values }
+    let stored = try bytes(of: values, ".weight")
+    let (rows, columns) = try blocks.blockCounts(rows: values.shape[0], columns: values.shape[1])
+    return try weightBlocks(blocks.format, steps: steps).dequantized(
+      codes: Tensor(shape: [values.shape[0], stored[0].bytes.count / values.shape[0]], elements: stored[0].bytes),
+      scaleBytes: Tensor(shape: [rows, columns], elements: stored[1].bytes))
+  }
+
   private func scaleName(of name: String) -> String { String(name.dropLast("weight".count)) + "scale" }
 
   private var blocks: BlockQuantization {
@@ -70,12 +87,16 @@ public enum MatrixEncoding: String, CaseIterable, Sendable {
 }
 
 /// The blocks of weights that share a scale: 128 × 128 of FP8, 1 × 32 of FP4.
-func weightBlocks(_ format: SmallFloat) throws(InputError) -> BlockQuantization {
+func weightBlocks(
+  _ format: SmallFloat, steps: any QuantizationSteps = .reference
+) throws(InputError) -> BlockQuantization {
   format == .float8E4M3
-    ? try BlockQuantization(format, rows: 128, columns: 128) : try BlockQuantization(format, columns: 32)
+    ? try BlockQuantization(format, rows: 128, columns: 128, steps: steps)
+    : try BlockQuantization(format, columns: 32, steps: steps)
 }
 
 /// The bytes of numbers, lowest first.
-func littleEndian<Element, Bits: FixedWidthInteger>(_ elements: [Element], _ bits: (Element) -> Bits) -> [UInt8] {
+public func littleEndian<Element, Bits: FixedWidthInteger>(_ elements: [Element], _ bits: (Element) -> Bits) -> [UInt8]
+{
   elements.map { bits($0).littleEndian }.withUnsafeBytes { Array($0) }
 }

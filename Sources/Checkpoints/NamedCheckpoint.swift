@@ -1,3 +1,4 @@
+import LowPrecision
 import Tensors
 
 /// A checkpoint of DeepSeek-V4 that is asked by the official names, whichever naming its files use.
@@ -70,11 +71,12 @@ public struct NamedCheckpoint: Sendable {
   ///
   /// - Throws: `CheckpointError` if there is no such tensor, or its values cannot be had.
   public func matrix<Scalar: RealScalar>(
-    _ official: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil
+    _ official: String, as: Scalar.Type = Scalar.self, rows: Range<Int>? = nil,
+    steps: any QuantizationSteps = .reference
   ) throws(CheckpointError) -> Tensor<Scalar> {
     let place = try requirePlace(official)
     guard case .expert(let expert, let half) = place.part else {
-      return try checkpoint.matrix(place.stored, rows: rows)
+      return try checkpoint.matrix(place.stored, rows: rows, steps: steps)
     }
     let fused: Tensor<Scalar> = try checkpoint.reals(place.stored, rows: expert..<expert + 1)
     let height = half == .all ? fused.shape[1] : fused.shape[1] / 2

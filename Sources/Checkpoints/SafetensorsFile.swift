@@ -29,6 +29,38 @@ public final class SafetensorsFile: Sendable {
     header.positions[name].map { header.tensors[Int($0)].description }
   }
 
+  /// Members of `__metadata__`.
+  ///
+  /// - Parameter wanted: the keys; the values of others are not looked at
+  /// - Returns: those that are there
+  /// - Throws: `CheckpointError` if one of them occurs twice or is longer than a megabyte.
+  public func metadata(_ wanted: Set<String>) throws(CheckpointError) -> [String: String] {
+    guard let range = header.metadata else { return [:] }
+    var found: [String: String] = [:]
+    do {
+      try file.withBytes(8 + range.lowerBound..<8 + range.upperBound) { bytes in
+        var scanner = JSONScanner(bytes)
+        try scanner.object { scanner, key in
+          guard wanted.contains(key) else {
+            try scanner.skipText()
+            return
+          }
+          let value = try scanner.text(atMost: 1 << 20)
+          guard found.updateValue(value, forKey: key) == nil else {
+            throw CheckpointError(name, "__metadata__ has the key \(quoted(key)) twice")
+          }
+        }
+      }
+    } catch let error as CheckpointError {
+      throw error
+    } catch let fault as JSONFault {
+      throw CheckpointError(name, "__metadata__ is damaged: \(fault.problem)")
+    } catch {
+      throw CheckpointError(name, "__metadata__ cannot be read: \(error)")
+    }
+    return found
+  }
+
   /// Real numbers of F32, F64, BF16 or F16.
   ///
   /// - Parameters:

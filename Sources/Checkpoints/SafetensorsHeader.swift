@@ -23,11 +23,13 @@ struct SafetensorsHeader {
   /// Positions in `tensors`.
   private(set) var positions: [String: Int32] = [:]
 
+  /// Where in the JSON the object `__metadata__` stands; nil if there is none.
+  private(set) var metadata: Range<Int>?
+
   private let file: MappedFile
   private let dataStart: Int
   private var faults = Faults()
   private var allowance: MemoryAllowance
-  private var hasMetadata = false
 
   /// - Throws: `CheckpointError` with all faults of the entries, or the first place where it is not JSON of this form.
   init(of file: MappedFile) throws(CheckpointError) {
@@ -64,9 +66,10 @@ struct SafetensorsHeader {
 
   private mutating func readMember(_ name: String, _ scanner: inout JSONScanner) throws {
     guard name == "__metadata__" else { return try readEntry(name, &scanner) }
-    if hasMetadata { faults.add("__metadata__ occurs twice") }
-    hasMetadata = true
+    if metadata != nil { faults.add("__metadata__ occurs twice") }
+    let start = scanner.position
     try scanner.object { scanner, _ in try scanner.skipText() }
+    metadata = start..<scanner.position
   }
 
   private mutating func readEntry(_ name: String, _ scanner: inout JSONScanner) throws {

@@ -53,8 +53,12 @@ extension CaseResult {
         case .double: try operation.run(goldenCase, as: Double.self, steps: steps)
         }
       warnings = production.warnings
-      (comparisons, problems) = try goldenCase.comparisons(
-        production.tensors, tolerances: CaseTolerances(entry, double: (judgedAs ?? path) == .double))
+      if let expectedError = entry.expectedError {
+        problems.append("it was accepted; expected an error that begins with: \(expectedError)")
+      } else {
+        (comparisons, problems) = try goldenCase.compareAll(
+          production.tensors, tolerances: CaseTolerances(entry, double: (judgedAs ?? path) == .double))
+      }
     } catch let error as InputError {
       if let expectedError = entry.expectedError, error.description.hasPrefix(expectedError) {
         // Refused, and in the words that were expected.

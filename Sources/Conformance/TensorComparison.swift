@@ -97,29 +97,7 @@ private func isSameClass(_ a: Double, _ b: Double) -> Bool {
   return a == b || (a.isNaN && b.isNaN)
 }
 
-/// What is known of a rounded tensor before its rounding (`golden/FORMAT.md`, "Judge rounded").
-struct RoundingEvidence {
-  /// The expected values before rounding.
-  let unrounded: [Double]
-  /// The distance of each to the nearest boundary between two codes; infinite where nothing is rounded.
-  let margin: [Double]
-  /// Of the values before rounding.
-  let tolerance: Double
-
-  /// The error of one element: 0 if it is the expected code, or the neighbouring one across a boundary that is too near
-  /// to tell; infinite for any other code. Elements that are not rounded err as they are.
-  func error(_ got: Double, _ expected: Double, _ offset: Int) -> Double {
-    guard margin[offset].isFinite else { return abs(got - expected) }
-    guard got != expected else { return 0 }
-    let reach = abs(expected - unrounded[offset]) + 2 * margin[offset] + tolerance
-    return margin[offset] <= tolerance && abs(got - unrounded[offset]) <= reach ? 0 : .infinity
-  }
-}
-
 extension GoldenCase {
-  /// The expected tensors that an engine is asked for.
-  var judged: [String: StoredTensor] { expected.filter { entry.tensors[$0.key]?.judge != .notJudged } }
-
   /// Compares all tensors of an answer with what this case expects, in the order in which they are computed.
   ///
   /// - Parameters:
@@ -128,15 +106,12 @@ extension GoldenCase {
   ///   - tolerances: which apply
   /// - Returns: the comparisons, and a sentence for each tensor that is missing or that nobody asked for
   /// - Throws: `GoldenError` if the case lacks what a judge needs.
-  func comparisons(
+  func compareAll(
     _ answer: [String: ProducedTensor], replayed: [String: StoredTensor] = [:], tolerances: CaseTolerances
   ) throws -> (comparisons: [TensorComparison], problems: [String]) {
-    if let expectedError = entry.expectedError {
-      return ([], ["it was accepted; expected an error that begins with: \(expectedError)"])
-    }
     let missing = Set(judged.keys).subtracting(answer.keys).sorted()
     let extra = Set(answer.keys).subtracting(judged.keys).sorted()
-    let comparisons = try GoldenOperation.inOrderOfComputation(judged.keys).compactMap { name in
+    let comparisons = try GoldenCase.inOrderOfComputation(judged.keys).compactMap { name in
       try answer[name].map { try comparison(name, $0, expected: replayed[name], tolerances: tolerances) }
     }
     return (
@@ -162,16 +137,9 @@ extension GoldenCase {
     guard (tolerance != nil) == listed.judge.hasTolerance else {
       throw GoldenError("budgets.json", "has no budget for \(name) of \(entry.id)")
     }
-    var rounding: RoundingEvidence?
-    if listed.judge == .rounded {
-      guard let unrounded = expected["\(name).unrounded"], let margin = expected["\(name).margin"],
-        let allowed = tolerances.tolerance("\(name).unrounded"),
-        unrounded.doubles.shape == stored.doubles.shape,
-        margin.doubles.shape == stored.doubles.shape
-      else { throw GoldenError(entry.file, "the tensor \(name) has no values before its rounding, or no margins") }
-      rounding = RoundingEvidence(
-        unrounded: unrounded.doubles.elements, margin: margin.doubles.elements, tolerance: allowed)
-    }
+    let rounding =
+      try listed.judge == .rounded
+      ? roundingEvidence(of: name) { _ in tolerances.tolerance("\(name).unrounded") } : nil
     return .compare(
       name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance, rounding: rounding)
   }

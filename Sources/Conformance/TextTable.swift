@@ -1,21 +1,21 @@
 import Foundation
 
 /// A table in plain text: columns as wide as they need to be, numbers to the right.
-struct TextTable {
+public struct TextTable {
   private var rows: [[String]]
   private let alignments: [Alignment]
 
-  enum Alignment { case left, right }
+  public enum Alignment { case left, right }
 
-  init(_ header: [(String, Alignment)]) {
+  public init(_ header: [(String, Alignment)]) {
     rows = [header.map(\.0)]
     alignments = header.map(\.1)
   }
 
-  mutating func append(_ row: [String]) { rows.append(row) }
+  public mutating func append(_ row: [String]) { rows.append(row) }
 
   /// The table, its header underlined, each line indented by two spaces.
-  var text: String {
+  public var text: String {
     let widths = alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     func line(_ row: [String]) -> String {
       var line = " "
@@ -31,7 +31,7 @@ struct TextTable {
 }
 
 /// A number for people: three digits, or the sign for what is not a number.
-func brief(_ value: Double) -> String {
+public func brief(_ value: Double) -> String {
   if value.isNaN { return "NaN" }
   if value.isInfinite { return value > 0 ? "∞" : "−∞" }
   return String(format: "%.3g", value)

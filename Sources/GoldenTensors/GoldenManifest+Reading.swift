@@ -46,7 +46,8 @@ extension GoldenManifest {
     }
   }
 
-  static let supportedVersion = 1
+  /// The `format_version` of the cases that this build reads.
+  public static let supportedVersion = 1
 
   static func sentence(for error: DecodingError) -> String {
     let context: DecodingError.Context

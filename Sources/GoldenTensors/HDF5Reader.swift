@@ -13,10 +13,10 @@ public final class HDF5Reader {
   /// Gzip compresses at most 1032 times, so a dataset that claims more than this ratio is damaged.
   static let largestCompression = 1_100
   private static let largestText = 1 << 20
-  private static let largestGroup = 10_000
+  static let largestGroup = 10_000
 
-  private let file: Identifier
-  private let name: String
+  let file: Identifier
+  let name: String
   /// The size of the file.
   public let bytes: Int
 
@@ -95,29 +95,49 @@ public final class HDF5Reader {
     }
   }
 
+  /// One attribute of the file (`/`), a group or a dataset; nil if there is none of that name. The others may be of
+  /// kinds that this reader does not know.
+  ///
+  /// - Throws: `GoldenError` if there is no such object, or the attribute is neither a number nor a fixed-length string.
+  public func attribute(_ key: String, of path: String) throws -> StoredAttribute? {
+    try HDF5.locked {
+      if path != "/" {
+        guard try exists(path) else { throw GoldenError(name, "there is no \(path)") }
+      }
+      let present = H5Aexists_by_name(file.id, path, key, chdf5_default())
+      guard present >= 0 else { throw HDF5.failure(name, "cannot read the attributes of \(path)") }
+      guard present > 0 else { return nil }
+      let attribute = try Identifier(
+        H5Aopen_by_name(file.id, path, key, chdf5_default(), chdf5_default()), close: H5Aclose, name,
+        "cannot open the attribute \(key) of \(path)")
+      return try value(of: attribute, "the attribute \(key) of \(path)")
+    }
+  }
+
   /// A dataset, in the element type it is stored in. Byte order is HDF5's affair.
   ///
-  /// - Throws: `GoldenError` if it is missing, damaged, or of a kind that the golden format does not use.
-  public func tensor(at path: String) throws -> StoredTensor {
+  /// - Parameter rows: a range of the first axis; all of it if nil. Nothing else is read, unless a chunk holds more.
+  /// - Returns: `[rows.count, …]` if rows are given, else the stored shape
+  /// - Throws: `GoldenError` if it is missing, damaged, of a kind that the golden format does not use, or has no such
+  ///   rows.
+  public func tensor(at path: String, rows: Range<Int>? = nil) throws -> StoredTensor {
     try HDF5.locked {
-      guard try exists(path) else { throw GoldenError(name, "there is no dataset \(path)") }
-      let dataset = try Identifier(
-        chdf5_dataset_open(file.id, path), close: H5Dclose, name, "cannot open the dataset \(path)")
-      try refuseForeignStorage(dataset, path)
+      let dataset = try dataset(at: path)
       let type = try Identifier(H5Dget_type(dataset.id), close: H5Tclose, name, "cannot read the type of \(path)")
       let elementType = try elementType(of: type, path)
-      let shape = try shape(of: dataset, path)
-      guard let count = elementCount(of: shape), count <= Self.largestCompression * bytes / elementType.size else {
-        throw GoldenError(name, "\(path) claims the shape \(shape), more than a file of \(bytes) bytes can hold")
+      let whole = try shape(of: dataset, path)
+      guard let count = elementCount(of: whole), count <= Self.largestCompression * bytes / elementType.size else {
+        throw GoldenError(name, "\(path) claims the shape \(whole), more than a file of \(bytes) bytes can hold")
       }
+      let part = try DatasetPart(dataset, shape: whole, rows: rows, path, name)
       switch elementType {
-      case .float32: return .float32(try read(dataset, shape, chdf5_native_float(), zero: 0, path))
-      case .float64: return .float64(try read(dataset, shape, chdf5_native_double(), zero: 0, path))
-      case .int32: return .int32(try read(dataset, shape, chdf5_native_int32(), zero: 0, path))
-      case .int64: return .int64(try read(dataset, shape, chdf5_native_int64(), zero: 0, path))
-      case .uint8: return .uint8(try read(dataset, shape, chdf5_native_uint8(), zero: 0, path))
+      case .float32: return .float32(try read(part, chdf5_native_float(), zero: 0))
+      case .float64: return .float64(try read(part, chdf5_native_double(), zero: 0))
+      case .int32: return .int32(try read(part, chdf5_native_int32(), zero: 0))
+      case .int64: return .int64(try read(part, chdf5_native_int64(), zero: 0))
+      case .uint8: return .uint8(try read(part, chdf5_native_uint8(), zero: 0))
       case .bool:
-        let bytes: Tensor<Int8> = try read(dataset, shape, type.id, zero: 0, path)
+        let bytes: Tensor<Int8> = try read(part, type.id, zero: 0)
         guard bytes.elements.allSatisfy({ $0 == 0 || $0 == 1 }) else {
           throw GoldenError(name, "\(path) holds a bool that is neither 0 nor 1")
         }
@@ -126,10 +146,21 @@ public final class HDF5Reader {
     }
   }
 
+  /// The shape and the element type of a dataset, without its data.
+  ///
+  /// - Throws: as `tensor(at:)`.
+  public func description(of path: String) throws -> (shape: [Int], elementType: ElementType) {
+    try HDF5.locked {
+      let dataset = try dataset(at: path)
+      let type = try Identifier(H5Dget_type(dataset.id), close: H5Tclose, name, "cannot read the type of \(path)")
+      return (try shape(of: dataset, path), try elementType(of: type, path))
+    }
+  }
+
   // MARK: What the library may be asked
 
   /// Whether a path leads somewhere over hard links alone.
-  private func exists(_ path: String) throws -> Bool {
+  func exists(_ path: String) throws -> Bool {
     var prefix = ""
     for part in path.split(separator: "/") {
       prefix += prefix.isEmpty ? String(part) : "/\(part)"
@@ -140,6 +171,14 @@ public final class HDF5Reader {
       }
     }
     return true
+  }
+
+  private func dataset(at path: String) throws -> Identifier {
+    guard try exists(path) else { throw GoldenError(name, "there is no dataset \(path)") }
+    let dataset = try Identifier(
+      chdf5_dataset_open(file.id, path), close: H5Dclose, name, "cannot open the dataset \(path)")
+    try refuseForeignStorage(dataset, path)
+    return dataset
   }
 
   private func refuseForeignStorage(_ dataset: Identifier, _ path: String) throws {
@@ -181,15 +220,19 @@ public final class HDF5Reader {
   }
 
   private func read<Element: Sendable>(
-    _ dataset: Identifier, _ shape: [Int], _ memoryType: hid_t, zero: Element, _ path: String
+    _ part: DatasetPart, _ memoryType: hid_t, zero: Element
   ) throws -> Tensor<Element> {
-    var elements = [Element](repeating: zero, count: shape.reduce(1, *))
+    var elements = [Element](repeating: zero, count: part.shape.reduce(1, *))
     let status = elements.withUnsafeMutableBytes { bytes in
       bytes.isEmpty
-        ? 0 : H5Dread(dataset.id, memoryType, hid_t(H5S_ALL), hid_t(H5S_ALL), chdf5_default(), bytes.baseAddress)
+        ? 0
+        : H5Dread(
+          part.dataset.id, memoryType, part.memory.map(\.id) ?? hid_t(H5S_ALL),
+          part.selected.map(\.id) ?? hid_t(H5S_ALL),
+          chdf5_default(), bytes.baseAddress)
     }
-    guard status >= 0 else { throw HDF5.failure(name, "cannot read the data of \(path)") }
-    return try Tensor(shape: shape, elements: elements)
+    guard status >= 0 else { throw HDF5.failure(name, "cannot read the data of \(part.path)") }
+    return try Tensor(shape: part.shape, elements: elements)
   }
 
   private func value(of attribute: Identifier, _ what: String) throws -> StoredAttribute {

@@ -23,8 +23,9 @@ public struct KnownBug: Sendable {
   /// Where it happened; empty for a mistake that is only near at hand.
   public let references: [String]
   public let visibility: Visibility
-  /// The correct steps with one replaced; nil where the bug is not a step.
-  public let steps: StepSet?
+  /// Which set of steps the wrong one belongs to; nil where the bug is not a step.
+  public let step: (PartialKeyPath<StepSet> & Sendable)?
+  private let replace: (@Sendable (inout StepSet) -> Void)?
 
   /// Whether a golden case can show a bug.
   public enum Visibility: Equatable, Sendable {
@@ -44,18 +45,15 @@ public struct KnownBug: Sendable {
   /// The component it belongs to.
   public var component: String { components[0] }
 
-  /// A bug that is one wrong step.
-  ///
-  /// - Parameter replace: puts the wrong step into the correct set
-  private init(
-    _ id: String, in components: [String], wrong: String, right: String, references: [String] = [],
-    visibility: Visibility = .visible, replace: (inout StepSet) -> Void
-  ) {
-    var steps = StepSet()
+  /// The correct steps with one replaced; nil where the bug is not a step.
+  public var steps: StepSet? { planted(in: StepSet()) }
+
+  /// Steps with this wrong one among them; nil where the bug is not a step.
+  public func planted(in steps: StepSet) -> StepSet? {
+    guard let replace else { return nil }
+    var steps = steps
     replace(&steps)
-    self.init(
-      id: id, components: components, wrong: wrong, right: right, references: references, visibility: visibility,
-      steps: steps)
+    return steps
   }
 
   /// A bug that cannot be put as one step in one process.
@@ -64,12 +62,12 @@ public struct KnownBug: Sendable {
   ) {
     self.init(
       id: id, components: [component], wrong: wrong, right: right, references: references,
-      visibility: .notAStep(reason), steps: nil)
+      visibility: .notAStep(reason), step: nil, replace: nil)
   }
 
   private init(
     id: String, components: [String], wrong: String, right: String, references: [String], visibility: Visibility,
-    steps: StepSet?
+    step: (PartialKeyPath<StepSet> & Sendable)?, replace: (@Sendable (inout StepSet) -> Void)?
   ) {
     self.id = id
     self.components = components
@@ -77,7 +75,8 @@ public struct KnownBug: Sendable {
     self.right = right
     self.references = references
     self.visibility = visibility
-    self.steps = steps
+    self.step = step
+    self.replace = replace
   }
 }
 
@@ -88,13 +87,13 @@ extension KnownBug {
   ///   - step: which set it belongs to
   ///   - variant: the correct steps with one replaced
   ///   - components: where to look for it instead, its own first
-  init<Steps>(
+  init<Steps: Sendable>(
     _ id: String, _ step: WritableKeyPath<StepSet, Steps> & Sendable, _ variant: Steps, in components: [String]? = nil,
     wrong: String, right: String, references: [String] = [], visibility: Visibility = .visible
   ) {
     self.init(
-      id, in: components ?? Self.components(of: step), wrong: wrong, right: right, references: references,
-      visibility: visibility
+      id: id, components: components ?? Self.components(of: step), wrong: wrong, right: right, references: references,
+      visibility: visibility, step: step
     ) { $0[keyPath: step] = variant }
   }
 

@@ -13,7 +13,8 @@ struct V4Oracle: ParsableCommand {
     abstract: "The readable reference of DeepSeek-V4, and the oracle that engines check themselves against.",
     discussion: "Exit codes: 0 all is well, 1 a check failed, 2 the input or the command line is bad.",
     subcommands: [
-      VerifyCommand.self, TraceCommand.self, CheckpointCommand.self, GenerateCommand.self, TapsCommand.self,
+      VerifyCommand.self, CompareCommand.self, TraceCommand.self, CheckpointCommand.self, GenerateCommand.self,
+      TapsCommand.self,
       NumericsCommand.self, GoldenCommand.self,
     ])
 

@@ -33,6 +33,35 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false])
+  func rowsAreReadWithoutTheOthers(compresses: Bool) throws {
+    var generator = SeededGenerator(seed: 24)
+    let whole: Tensor<Double> = try generator.normals([9, 5, 7])
+    try withTemporaryFolder { folder in
+      let path = folder + "/rows.h5"
+      try HDF5Writer.write(path, compresses: compresses) { writer in
+        try writer.group("a")
+        try writer.group("a/b")
+        try writer.write(.float64(whole), at: "a/b/x")
+        try writer.write(.int64(Tensor(shape: [], elements: [1])), at: "scalar")
+      }
+      let reader = try HDF5Reader(path, name: "rows.h5")
+      for rows in [0..<9, 0..<1, 3..<7, 8..<9, 4..<4] {
+        let part = try Tensor(
+          shape: [rows.count, 5, 7], elements: Array(whole.elements[rows.lowerBound * 35..<rows.upperBound * 35]))
+        #expect(try reader.tensor(at: "a/b/x", rows: rows) == .float64(part), "\(rows)")
+      }
+      for (name, rows) in [("a/b/x", 8..<10), ("a/b/x", -1..<1), ("scalar", 0..<0)] {
+        #expect(throws: GoldenError.self, "\(name) \(rows)") { try reader.tensor(at: name, rows: rows) }
+      }
+      let contents = try reader.contents()
+      #expect(contents.datasets == ["a/b/x", "scalar"])
+      #expect(contents.groups == ["a", "a/b"])
+      let description = try reader.description(of: "a/b/x")
+      #expect(description == ([9, 5, 7], .float64))
+    }
+  }
+
   @Test func nanKeepsItsBits() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/nan.h5"

@@ -132,6 +132,27 @@ import Testing
       let reader = try HDF5Reader(path, name: "raw.h5")
       #expect(try reader.members(of: "inputs") == ["back"])
       #expect(throws: GoldenError.self) { try reader.tensor(at: "inputs/back") }
+      let error = #expect(throws: GoldenError.self) { try reader.contents() }
+      #expect(error?.problem.hasPrefix("holds more objects than it should, or goes in circles, at inputs/back") == true)
+    }
+  }
+
+  @Test func attributesThatNobodyAsksForMayBeOfAnyKind() throws {
+    try withRawFile { file, path in
+      let (type, space) = (H5Tcopy(chdf5_c_string()), H5Screate(H5S_SCALAR))
+      H5Tset_size(type, Int(bitPattern: UInt.max))  // H5T_VARIABLE
+      H5Aclose(chdf5_attribute_create(file, "note", type, space))
+      let start = chdf5_attribute_create(file, "start", chdf5_file_int64(), space)
+      #expect(withUnsafePointer(to: Int64(3)) { H5Awrite(start, chdf5_native_int64(), $0) } >= 0)
+      H5Aclose(start)
+      H5Fclose(file)
+      let reader = try HDF5Reader(path, name: "raw.h5")
+      #expect(try reader.attribute("start", of: "/") == .integer(3))
+      #expect(try reader.attribute("stop", of: "/") == nil)
+      let problem = "the attribute note of / is neither a number nor a fixed-length string"
+      #expect(throws: GoldenError("raw.h5", problem)) { try reader.attribute("note", of: "/") }
+      #expect(throws: GoldenError("raw.h5", problem)) { try reader.attributes(of: "/") }
+      #expect(throws: GoldenError("raw.h5", "there is no x")) { try reader.attribute("start", of: "x") }
     }
   }
 

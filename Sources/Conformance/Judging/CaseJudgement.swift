@@ -48,8 +48,11 @@ public struct CaseJudgement: Codable, Equatable, Sendable {
   ) throws {
     let tolerances = try CaseTolerances(goldenCase.entry, precision, budgets: budgets)
     let replay = try SelectionReplay(goldenCase, produced, tolerances)
-    var (comparisons, problems) = try goldenCase.comparisons(
+    var (comparisons, problems) = try goldenCase.compareAll(
       produced, replayed: replay?.expected ?? [:], tolerances: tolerances)
+    if let expectedError = goldenCase.entry.expectedError {
+      problems = ["it was accepted; expected an error that begins with: \(expectedError)"]
+    }
     if let replay {
       comparisons = comparisons.map { replay.verdicts[$0.tensor] ?? $0 }
     }

@@ -17,7 +17,8 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
   public let prediction: MultiTokenPrediction<Scalar>?
   public let steps: StepSet
   private let builder: BlockBuilder<Scalar>
-  private let layerCount: Int
+  /// How many blocks run before the head.
+  public let layerCount: Int
   /// The layers, where they are kept; empty where each is read when it is needed.
   private let keptLayers: [TransformerBlock<Scalar>]
 
@@ -83,9 +84,15 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
     let ratios = configuration.compressRatios.prefix(layerCount)
     return ModelState(
       layers: ratios.map { AttentionState(layout($0)) },
-      prediction: prediction.map { _ in AttentionState(layout(0)) },
-      recentStreams: RowStore(width: configuration.streams * configuration.width))
+      prediction: prediction.map { _ in
+        PredictionState(
+          attention: AttentionState(layout(0)),
+          recentStreams: RowStore(width: configuration.streams * configuration.width))
+      })
   }
+
+  /// How many speculative tokens can be taken back.
+  public var rollBackDepth: Int { builder.rollBackDepth }
 
   /// Runs the model on the next tokens of a sequence.
   ///
@@ -104,9 +111,7 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
     }
     var next = state
     let ids = try Tensor(shape: [tokenIDs.count], elements: tokenIDs)
-    let embedding = hooks.recorded(.embedding, try embed(tokenIDs, start: state.position))
-    var streams = hooks.recorded(
-      .initialStreams, try steps.hyperConnection.expand(embedding, streams: configuration.streams))
+    var streams = try initialStreams(tokenIDs, start: state.position, hooks: hooks)
     var blocks: [BlockOutput<Scalar>] = []
     for index in 0..<layerCount {
       let block = try layer(index)(
@@ -114,13 +119,34 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
       streams = block.streams
       blocks.append(block)
     }
-    let collapsed = try head(streams, hooks: hooks.within("hc_head")).collapsed
-    let hidden = try hooks.pass(.hidden, rmsNorm(collapsed, weight: norm, epsilon: Scalar(configuration.normEpsilon)))
-    let logits = hooks.recorded(.logits, try logits(hidden))
-    let prediction = try predict(tokenIDs, streams: streams, state: &next, hooks: hooks)
-    next.finish(tokens: tokenIDs.count, depth: builder.rollBackDepth)
+    let (hidden, logits) = try ending(streams, hooks: hooks)
+    var prediction: PredictionOutput<Scalar>?
+    if var predicted = next.prediction {
+      prediction = try predict(tokenIDs, start: state.position, streams: streams, state: &predicted, hooks: hooks)
+      next.prediction = predicted
+    }
+    next.finish(tokens: tokenIDs.count)
     state = next
     return ModelOutput(blocks: blocks, streams: streams, hidden: hidden, logits: logits, prediction: prediction)
+  }
+
+  /// The beginning: n copies of the embedding of each token, `[T, n, d]`.
+  ///
+  /// - Parameter start: the position of the first token, for errors
+  /// - Throws: `InputError` for no token or an unknown id.
+  public func initialStreams(_ tokenIDs: [Int], start: Int, hooks: Hooks) throws -> Tensor<Scalar> {
+    let embedding = hooks.recorded(.embedding, try embed(tokenIDs, start: start))
+    return hooks.recorded(
+      .initialStreams, try steps.hyperConnection.expand(embedding, streams: configuration.streams))
+  }
+
+  /// The end: from the streams after the last layer, `[T, n, d]`, to hidden `[T, d]` and logits `[T, V]`.
+  public func ending(
+    _ streams: Tensor<Scalar>, hooks: Hooks
+  ) throws -> (hidden: Tensor<Scalar>, logits: Tensor<Scalar>) {
+    let collapsed = try head(streams, hooks: hooks.within("hc_head")).collapsed
+    let hidden = try hooks.pass(.hidden, rmsNorm(collapsed, weight: norm, epsilon: Scalar(configuration.normEpsilon)))
+    return (hidden, hooks.recorded(.logits, try logits(hidden)))
   }
 
   /// The rows of the embedding, `[T, d]`.

@@ -81,13 +81,20 @@ public struct PredictionOutput<Scalar: RealScalar>: Sendable {
 extension LanguageModel {
   /// Runs the MTP block on every pair that the new tokens complete: the streams at i with token i + 1.
   ///
+  /// - Parameters:
+  ///   - tokenIDs: T new ones
+  ///   - start: the position of the first
+  ///   - streams: of the last layer at their positions, `[T, n, d]`
+  ///   - state: of the block; it moves on by as many pairs
+  ///   - hooks: of the model
   /// - Returns: nil without such a block, or where no pair is complete
-  func predict(
-    _ tokenIDs: [Int], streams: Tensor<Scalar>, state: inout ModelState<Scalar>, hooks: Hooks
+  /// - Throws: what its parts throw.
+  public func predict(
+    _ tokenIDs: [Int], start: Int, streams: Tensor<Scalar>, state: inout PredictionState<Scalar>, hooks: Hooks
   ) throws -> PredictionOutput<Scalar>? {
-    guard let prediction, var attention = state.prediction else { return nil }
-    let start = state.position
+    guard let prediction else { return nil }
     try state.recentStreams.append(streams.reshaped([streams.shape[0], streams.count / streams.shape[0]]))
+    defer { state.finish(position: start + tokenIDs.count, depth: rollBackDepth) }
     let positions = max(start - 1, 0)..<start + tokenIDs.count - 1
     guard !positions.isEmpty else { return nil }
 
@@ -101,8 +108,7 @@ extension LanguageModel {
       embedding: embedding,
       streams: steps.model.predictionStreams(hooks.recorded(.pairedStreams, recent), head: head), hooks: hooks)
     let ids = try Tensor(shape: [paired.count], elements: paired)
-    let block = try prediction.block(projected, tokenIDs: ids, state: &attention, hooks: hooks)
-    state.prediction = attention
+    let block = try prediction.block(projected, tokenIDs: ids, state: &state.attention, hooks: hooks)
     let head = steps.model.predictionHead(own: prediction.head, ofTheModel: head)
     let collapsed = try head(block.streams, hooks: hooks.within("hc_head")).collapsed
     let hidden = try hooks.pass(

@@ -7,6 +7,7 @@ public struct CheckpointWeights: WeightSource {
   public let checkpoint: NamedCheckpoint
   /// Whether the checkpoint has the MTP block of its configuration; some namings leave it out.
   public let predicts: Bool
+  private var steps: any QuantizationSteps = .reference
 
   /// Checks that the checkpoint holds every tensor of the model in the right shape and a type it can be in, with its
   /// scales where that type needs them, and nothing else.
@@ -94,7 +95,13 @@ public struct CheckpointWeights: WeightSource {
 
   /// - Throws: `CheckpointError` if the values cannot be read.
   public func reals<Scalar: RealScalar>(_ name: String, shape: [Int], rows: Range<Int>?) throws -> Tensor<Scalar> {
-    try checkpoint.matrix(name, rows: rows)
+    try checkpoint.matrix(name, rows: rows, steps: steps)
+  }
+
+  public func read(by steps: any QuantizationSteps) -> any WeightSource {
+    var copy = self
+    copy.steps = steps
+    return copy
   }
 
   /// - Throws: `CheckpointError` if the values cannot be read.

@@ -15,6 +15,8 @@ public struct GeneratedWeights: WeightSource {
   /// The formats that weights are rounded to; nil leaves them as generated.
   private let formats: [String: WeightFormat]?
   private let steps: any QuantizationSteps
+  /// How codes and scales are read; nil: correctly.
+  private var readingSteps: (any QuantizationSteps)?
 
   /// - Parameters:
   ///   - configuration: of the model
@@ -36,7 +38,16 @@ public struct GeneratedWeights: WeightSource {
     let values = try float32(name, shape: shape, rows: rows)
     guard let formats else { return values.map { Scalar($0) } }
     guard let format = formats[name] else { throw InputError("weights", "the model has no tensor \(name)") }
-    return try format.rounded(values, steps: steps).map { Scalar($0) }
+    guard let readingSteps, format == .float8 || format == .float4 else {
+      return try format.rounded(values, steps: steps).map { Scalar($0) }
+    }
+    return try format.encoding.values(of: values, readBy: readingSteps).map { Scalar($0) }
+  }
+
+  public func read(by steps: any QuantizationSteps) -> any WeightSource {
+    var copy = self
+    copy.readingSteps = steps is ReferenceQuantizationSteps ? nil : steps
+    return copy
   }
 
   /// The hash table: neighbouring experts from a generated first one on.

@@ -1,3 +1,4 @@
+import LowPrecision
 import Tensors
 
 /// Where the weights of a model come from: a checkpoint, the generator of `golden/FORMAT.md`, a dictionary.
@@ -18,9 +19,16 @@ public protocol WeightSource: Sendable {
 
   /// A tensor of integers: the hash table of a layer.
   func integers(_ name: String, shape: [Int]) throws -> Tensor<Int>
+
+  /// The same weights as somebody gets them who reads codes and scales by other steps. A source that stores neither is
+  /// what it was.
+  func read(by steps: any QuantizationSteps) -> any WeightSource
 }
 
 extension WeightSource {
+  /// Nothing is stored in codes.
+  public func read(by steps: any QuantizationSteps) -> any WeightSource { self }
+
   /// A whole tensor of reals.
   public func reals<Scalar: RealScalar>(_ name: String, _ shape: [Int]) throws -> Tensor<Scalar> {
     try reals(name, shape: shape, rows: nil)

@@ -1,14 +1,12 @@
 import Foundation
-import TestSupport
-import Testing
 
 /// Runs the command as a person does.
-func oracle(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
+public func oracle(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
   try oracle(arguments)
 }
 
 /// The same.
-func oracle(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+public func oracle(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
   try withTemporaryFolder { folder in
     let process = Process()
     process.executableURL = try executable()
@@ -34,6 +32,6 @@ private func executable() throws -> URL {
   #else
     let bundles = [URL(fileURLWithPath: CommandLine.arguments[0])]
   #endif
-  let bundle = try #require(bundles.first)
+  guard let bundle = bundles.first else { throw CocoaError(.fileNoSuchFile) }
   return bundle.deletingLastPathComponent().appendingPathComponent("v4-oracle")
 }

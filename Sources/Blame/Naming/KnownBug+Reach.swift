@@ -1,0 +1,21 @@
+import DeepSeekV4
+import KnownBugs
+import Taps
+
+extension KnownBug {
+  /// Whether it can change what is computed at taps of any of these places.
+  func reaches(_ places: Set<Tap.Place>) -> Bool {
+    guard let step else { return false }
+    let reached: Set<Tap.Place>
+    switch step {
+    case \StepSet.hyperConnection: reached = [.model, .site, .head]
+    case \StepSet.routing: reached = [.router]
+    case \StepSet.expert: reached = [.experts, .mixture]
+    case \StepSet.indexRotary, \StepSet.indexer: reached = [.indexer, .compressor]
+    case \StepSet.compression: reached = [.compressor, .attention, .indexer]
+    case \StepSet.quantization, \StepSet.model: return true
+    default: reached = [.attention, .compressor, .indexer]  // attention, its rotary embedding, and states
+    }
+    return !reached.isDisjoint(with: places)
+  }
+}

@@ -1,0 +1,65 @@
+import DeepSeekV4
+import GoldenTensors
+import RotaryEmbedding
+import Taps
+import Tensors
+
+/// A small whole model and the calls that it runs, in which known bugs are planted.
+public struct Scenario: Sendable {
+  public let name: String
+  public let configuration: ModelConfiguration
+  public let numerics: NumericsMode
+  /// How many tokens each call takes. A negative number stands for as many speculative tokens, which the next call takes
+  /// back.
+  public let pieces: [Int]
+  public let seed: Int
+  /// Whether weights are rounded to the formats of the configuration.
+  public let roundsWeights: Bool
+  private let changes: WeightChanges
+
+  public init(
+    _ name: String, _ configuration: ModelConfiguration, pieces: [Int], numerics: NumericsMode = .exact, seed: Int = 1,
+    roundsWeights: Bool = false, changes: WeightChanges = WeightChanges()
+  ) {
+    self.name = name
+    self.configuration = configuration
+    self.pieces = pieces
+    self.numerics = numerics
+    self.seed = seed
+    self.roundsWeights = roundsWeights
+    self.changes = changes
+  }
+
+  /// The model, correct or with a wrong step.
+  ///
+  /// - Parameter keepsLayers: false where each part is needed once
+  public func model<Scalar: RealScalar>(
+    _ steps: StepSet, angles: AnglePolicy, keepsLayers: Bool = false
+  ) throws -> LanguageModel<Scalar> {
+    let weights = ScenarioWeights(
+      base: GeneratedWeights(seed: seed, configuration: configuration, rounded: roundsWeights), changes: changes)
+    return try LanguageModel(
+      configuration, weights: weights.read(by: steps.quantization), steps: steps, angles: angles,
+      keepsLayers: keepsLayers)
+  }
+
+  /// What an engine with these steps records: every tap, in float32. Where the model refuses its own wrong values, the
+  /// trace ends.
+  public func trace(_ steps: StepSet) throws -> MemoryTrace {
+    let trace = MemoryTrace(precision: .fp32, numerics: numerics, angles: .float32)
+    let model: LanguageModel<Float> = try model(steps, angles: .float32, keepsLayers: true)
+    let hooks = Hooks(numerics: Numerics(numerics, steps: steps.quantization), recorder: trace)
+    var state = model.emptyState
+    for (number, piece) in pieces.enumerated() {
+      let start = state.position
+      let ids = (0..<abs(piece)).map { place in
+        let word = UInt64(start + place) &+ (piece < 0 ? UInt64(number) &* 7919 : 0)
+        return Int(splitmix64(UInt64(seed) &* 1_000_003 &+ word) % UInt64(configuration.vocabularySize))
+      }
+      trace.begin(start: start, tokenIDs: ids)
+      guard (try? model(ids, state: &state, hooks: hooks)) != nil else { break }
+      if piece < 0 { try state.rollBack(to: start, steps: steps.state) }
+    }
+    return trace
+  }
+}

@@ -1,0 +1,97 @@
+import Checkpoints
+import Foundation
+import GoldenTensors
+import Tensors
+
+/// How a file of tensors is stored.
+public enum TensorFileFormat: String, CaseIterable, Sendable {
+  case hdf5, safetensors
+
+  /// With which its files end, without a dot.
+  public var suffix: String {
+    switch self {
+    case .hdf5: "h5"
+    case .safetensors: "safetensors"
+    }
+  }
+}
+
+extension GoldenCase {
+  /// Writes what an engine may see of a case: all but what is expected (`docs/engine-protocol.md`, "Files").
+  ///
+  /// - Throws: `GoldenError` or `CheckpointError` if it cannot be written; what stood at `path` is then untouched.
+  public func write(inputsTo path: String, as format: TensorFileFormat) throws {
+    switch format {
+    case .hdf5:
+      try HDF5Writer.write(path) { file in
+        for (name, value) in rootAttributes { try file.set(name, value) }
+        for group in ["parameters", "inputs", "weights"] { try file.group(group) }
+        for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { try file.set(name, value, of: "parameters") }
+        for (name, tensor) in givenTensors.sorted(by: { $0.key < $1.key }) { try file.write(tensor, at: name) }
+      }
+    case .safetensors: try SafetensorsWriter.write(path, givenTensors, metadata: givenMetadata())
+    }
+  }
+
+  /// Writes the whole case as safetensors: inputs, weights, expected tensors, and how these are judged
+  /// (`golden/FORMAT.md`, "As safetensors").
+  ///
+  /// - Throws: as `write(inputsTo:as:)`.
+  public func write(safetensorsTo path: String) throws {
+    var metadata = try givenMetadata()
+    metadata["expected_error"] = entry.expectedError
+    for (name, tensor) in entry.tensors {
+      metadata["expected/\(name)/judge"] = tensor.judge.rawValue
+      metadata["expected/\(name)/tolerance_float"] = tensor.tolerance.map { "\($0.float)" }
+      metadata["expected/\(name)/tolerance_double"] = tensor.tolerance.map { "\($0.double)" }
+    }
+    let tensors = givenTensors.merging(expected.map { ("expected/\($0)", $1) }) { given, _ in given }
+    try SafetensorsWriter.write(path, tensors, metadata: metadata)
+  }
+
+  /// What goes in, by path.
+  private var givenTensors: [String: StoredTensor] {
+    var tensors: [String: StoredTensor] = [:]
+    for (name, tensor) in inputs { tensors["inputs/\(name)"] = tensor }
+    for (name, tensor) in weights { tensors["weights/\(name)"] = tensor }
+    return tensors
+  }
+
+  /// In the order in which they are written. That an error is expected is not among them.
+  private var rootAttributes: [(String, StoredAttribute)] {
+    [
+      ("format_version", .integer(Int64(GoldenManifest.supportedVersion))), ("case", .text(entry.id)),
+      ("preset", .text(entry.preset)), ("component", .text(entry.component)), ("operation", .text(entry.operation)),
+      ("description", .text(entry.description)), ("seed", .integer(Int64(entry.seed))),
+    ]
+  }
+
+  private func givenMetadata() throws -> [String: String] {
+    var metadata: [String: String] = [:]
+    for (name, value) in rootAttributes {
+      switch value {
+      case .text(let text): metadata[name] = text
+      case .integer(let integer): metadata[name] = "\(integer)"
+      case .real(let real): metadata[name] = "\(real)"
+      }
+    }
+    for (name, value) in parameters { metadata["parameters/\(name)"] = try json(value, name) }
+    return metadata
+  }
+
+  /// The value as JSON text, so that its kind is not lost.
+  private func json(_ value: StoredAttribute, _ name: String) throws -> String {
+    switch value {
+    case .integer(let integer): return "\(integer)"
+    case .real(let real):
+      guard real.isFinite else {
+        throw GoldenError(entry.file, "the parameter \(name) is \(real), which JSON cannot say")
+      }
+      return "\(real)"
+    case .text(let text):
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .withoutEscapingSlashes
+      return String(decoding: try encoder.encode(text), as: UTF8.self)
+    }
+  }
+}
