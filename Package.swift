@@ -92,7 +92,7 @@ let package = Package(
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
         "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4",
-        "KnownBugs",
+        "KnownBugs", "Comparison",
       ], swiftSettings: optimized),
 
     // Floor 7

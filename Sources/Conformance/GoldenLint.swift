@@ -13,16 +13,9 @@ public struct GoldenLint: Codable, Sendable {
   public var passed: Bool { faults.isEmpty }
 
   public init(_ library: GoldenLibrary) {
-    var faults = library.inventoryFaults().map(\.description)
+    var faults = library.inventoryFaults().map(\.description) + Self.budgetFaults(library)
     var expected = 0
     var compared = 0
-    var budgets: PrecisionBudgets?
-    do {
-      budgets = try library.budgets()
-      if budgets == nil { faults.append("budgets.json: is not there; make golden-budgets measures it") }
-    } catch {
-      faults.append("\(error)")
-    }
     for entry in library.manifest.cases {
       do {
         let goldenCase = try library.load(entry)
@@ -32,7 +25,6 @@ public struct GoldenLint: Codable, Sendable {
         compared += result.comparisons.count
         let unseen = Set(judged.keys).subtracting(result.comparisons.map(\.tensor))
         faults += goldenCase.marginsWithoutUse.map { "\(entry.file): expected/\($0) judges nothing" }
-        if let budgets { faults += goldenCase.budgetFaults(budgets) }
         faults += unseen.sorted().map { "\(entry.file): expected/\($0) is never compared" }
       } catch {
         faults.append("\(error)")
@@ -43,6 +35,21 @@ public struct GoldenLint: Codable, Sendable {
     expectedTensors = expected
     comparedTensors = compared
     self.faults = faults
+  }
+
+  /// What `budgets.json` lacks: every tensor with a tolerance needs a budget in every measured class.
+  public static func budgetFaults(_ library: GoldenLibrary) -> [String] {
+    do {
+      guard let budgets = try library.budgets() else {
+        return ["budgets.json: is not there; make golden-budgets measures it"]
+      }
+      // A case that cannot be loaded is a fault of its own.
+      return library.manifest.cases.flatMap { entry in
+        (try? library.load(entry)).map { $0.budgetFaults(budgets) } ?? []
+      }
+    } catch {
+      return ["\(error)"]
+    }
   }
 
   /// The report for people.
@@ -62,10 +69,23 @@ extension GoldenCase {
     let classes = measuredClasses
     guard !classes.isEmpty else { return [] }
     guard let mine = budgets.cases[entry.id] else { return ["budgets.json: has no budgets for \(entry.id)"] }
-    return entry.budgetedTensors.filter { Set((mine.tensors[$0]?.budgets ?? [:]).keys) != Set(classes) }
-      .map {
-        "budgets.json: \($0) of \(entry.id) has no budgets for \(classes.map(\.rawValue).joined(separator: ", "))"
-      }
+    let wanted = Set(classes)
+    func lacks(_ budgets: TensorBudgets?) -> Bool { Set((budgets?.budgets ?? [:]).keys) != wanted }
+    let names =
+      entry.budgetedTensors.filter { lacks(mine.tensors[$0]) } + scoredSelections.filter { lacks(mine.selections[$0]) }
+    return names.map {
+      "budgets.json: \($0) of \(entry.id) has no budgets for \(classes.map(\.rawValue).joined(separator: ", "))"
+    }
+  }
+
+  /// Selections that are made by scores, not by a table.
+  private var scoredSelections: [String] {
+    entry.tensors.keys.sorted().filter { name in
+      let last = name.split(separator: ".").last ?? ""
+      let margin = name.dropLast(last.count) + "margin"
+      return last == "selection"
+        || (last == "indices" && (expected[String(margin)] != nil || parameters["routing"] == .text("learned")))
+    }
   }
 
   /// Margins that belong to no rounded tensor.

@@ -29,17 +29,19 @@ public struct BudgetProof: Sendable {
   /// Runs the engines, and the bugs.
   ///
   /// - Parameters:
-  ///   - sample: how many cases, evenly over the manifest; all if nil
+  ///   - ids: of the cases; all if nil
+  ///   - sample: how many of them, evenly over the manifest; all if nil
   ///   - withBugs: whether known bugs are run, too, on all cases that may show them
   ///   - progress: called now and then with (done, in all)
   /// - Throws: `GoldenError` if a case cannot be loaded or judged.
   public init(
-    _ library: GoldenLibrary, _ budgets: PrecisionBudgets, sample: Int? = nil, withBugs: Bool = true,
+    _ library: GoldenLibrary, _ budgets: PrecisionBudgets, cases ids: [String]? = nil, sample: Int? = nil,
+    withBugs: Bool = true,
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     var rows = Dictionary(
       uniqueKeysWithValues: PrecisionClass.allCases.dropFirst().map { ($0, Row(precision: $0)) })
-    let entries = try library.budgetedCases(sample: sample)
+    let entries = try library.budgetedCases(ids, sample: sample)
     let bugs = withBugs ? KnownBug.all.filter { $0.visibility == .visible && $0.steps != nil } : []
     let all = entries.count + bugs.count
     for (done, part) in entries.chunks(of: 8) {
@@ -132,10 +134,14 @@ extension BudgetProof.Row {
 extension GoldenLibrary {
   /// The cases that have budgets.
   ///
-  /// - Parameter sample: how many, evenly over the manifest; all if nil
+  /// - Parameters:
+  ///   - ids: of the cases; all if nil
+  ///   - sample: how many of them, evenly over the manifest; all if nil
   /// - Throws: `GoldenError` if there is none.
-  func budgetedCases(sample: Int?) throws(GoldenError) -> [GoldenManifest.CaseEntry] {
-    let all = manifest.cases.filter { $0.expectedError == nil && !$0.budgetedTensors.isEmpty }
+  func budgetedCases(_ ids: [String]?, sample: Int?) throws(GoldenError) -> [GoldenManifest.CaseEntry] {
+    let all = manifest.cases.filter { entry in
+      entry.expectedError == nil && !entry.budgetedTensors.isEmpty && ids?.contains(entry.id) ?? true
+    }
     let count = min(sample ?? all.count, all.count)
     guard count > 0 else { throw GoldenError("budgets.json", "there is no case to measure") }
     return (0..<count).map { all[$0 * all.count / count] }

@@ -8,13 +8,14 @@ public struct BudgetSurvey: Sendable {
   /// Measures.
   ///
   /// - Parameters:
-  ///   - sample: how many cases, evenly over the manifest; all if nil
+  ///   - ids: of the cases; all if nil
+  ///   - sample: how many of all, evenly over the manifest
   ///   - progress: called now and then with (cases done, cases in all)
   /// - Throws: `GoldenError` if a case cannot be loaded or measured, or there is none.
   public init(
-    _ library: GoldenLibrary, sample: Int? = nil, progress: (Int, Int) -> Void = { _, _ in }
+    _ library: GoldenLibrary, cases ids: [String]? = nil, sample: Int? = nil, progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
-    let entries = try library.budgetedCases(sample: sample)
+    let entries = try library.budgetedCases(ids, sample: sample)
     var cases: [String: CaseBudgets] = [:]
     for (done, part) in entries.chunks(of: 8) {
       progress(done, entries.count)

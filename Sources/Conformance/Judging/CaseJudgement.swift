@@ -1,3 +1,4 @@
+import Comparison
 import GoldenTensors
 import Tensors
 
@@ -12,8 +13,8 @@ public struct CaseJudgement: Codable, Equatable, Sendable {
   public let precision: PrecisionClass
   /// One comparison for each expected tensor, in the order in which they are computed.
   public let comparisons: [TensorComparison]
-  /// More about the errors of each tensor of reals that could be compared.
-  public let details: [String: ErrorDetails]
+  /// The errors of each tensor of reals that could be compared: the largest, the RMS, the worst row, the cosine.
+  public let errors: [String: TensorErrors]
   /// Selections that differ and are right all the same. What follows them was judged under the engine's own selections.
   public let ties: [SelectionTie]
   /// What went wrong beyond the tensors, one sentence each.
@@ -56,17 +57,18 @@ public struct CaseJudgement: Codable, Equatable, Sendable {
     if let replay {
       comparisons = comparisons.map { replay.verdicts[$0.tensor] ?? $0 }
     }
-    var details: [String: ErrorDetails] = [:]
+    var errors: [String: TensorErrors] = [:]
     for comparison in comparisons where comparison.error != nil {
       guard case .reals(let got)? = produced[comparison.tensor],
         let expected = (replay?.expected ?? [:])[comparison.tensor] ?? goldenCase.judged[comparison.tensor]
       else { continue }
-      details[comparison.tensor] = ErrorDetails(got, expected.doubles)
+      errors[comparison.tensor] = try TensorErrors(
+        expected: TensorSource(expected), got: TensorSource(.float64(got)))
     }
     id = goldenCase.entry.id
     self.precision = precision
     self.comparisons = comparisons
-    self.details = details
+    self.errors = errors
     ties = replay?.ties ?? []
     self.problems = problems
   }

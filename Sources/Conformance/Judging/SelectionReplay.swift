@@ -13,13 +13,13 @@ struct SelectionReplay {
   /// - Throws: `GoldenError` if the operation is unknown, and what it throws.
   init?(_ goldenCase: GoldenCase, _ answer: [String: ProducedTensor], _ tolerances: CaseTolerances) throws {
     guard goldenCase.entry.expectedError == nil else { return nil }
-    var candidates: [SelectionJudgement] = []
+    var candidates: [ReplayedSelection] = []
     for (name, expected) in goldenCase.judged.sorted(by: { $0.key < $1.key }) {
       // A tensor of another shape or type is left to the usual comparison.
       guard tolerances.margin(name) != nil, let right = expected.integers, case .integers(let got)? = answer[name],
         got.shape == right.shape
       else { continue }
-      candidates.append(SelectionJudgement(name: name, got: got, expected: right))
+      candidates.append(ReplayedSelection(name: name, got: got, expected: right))
     }
     guard candidates.contains(where: { $0.got != $0.expected }) else { return nil }
 

@@ -17,7 +17,7 @@ public struct SelectionTie: Codable, Equatable, Sendable {
 }
 
 /// A selection held against the scores that decide it.
-struct SelectionJudgement {
+struct ReplayedSelection {
   let name: String
   /// What the engine selected, `[T, K]`.
   let got: Tensor<Int>
