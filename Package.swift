@@ -92,14 +92,14 @@ let package = Package(
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
         "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4",
-        "KnownBugs", "Comparison",
+        "KnownBugs", "Checkpoints", "Traces", "Comparison",
       ], swiftSettings: optimized),
 
     // Floor 7
     .executableTarget(
       name: "v4-oracle",
       dependencies: [
-        "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision",
+        "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "KnownBugs", "LowPrecision",
         "RotaryEmbedding", "Taps", "Tensors", "Traces",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

@@ -7,7 +7,7 @@ import Tensors
 ///
 /// Whatever is in the file has to be used: an input that an operation never asked for is an error of the harness.
 final class CaseInputs<Scalar: RealScalar> {
-  private let goldenCase: GoldenCase
+  private let request: EngineRequest
   private let recorder: (any TapRecorder)?
   let disturbance: Disturbance?
   private var taken: Set<String> = []
@@ -15,8 +15,8 @@ final class CaseInputs<Scalar: RealScalar> {
   /// - Parameters:
   ///   - recorder: who listens at the taps of the operation
   ///   - disturbance: what rounds inputs and weights, and numerics; nil leaves all as it is
-  init(_ goldenCase: GoldenCase, recorder: (any TapRecorder)? = nil, disturbance: Disturbance? = nil) {
-    self.goldenCase = goldenCase
+  init(_ request: EngineRequest, recorder: (any TapRecorder)? = nil, disturbance: Disturbance? = nil) {
+    self.request = request
     self.recorder = recorder
     self.disturbance = disturbance
   }
@@ -35,42 +35,61 @@ final class CaseInputs<Scalar: RealScalar> {
       numerics: disturbance?.numerics(mode) ?? Numerics(mode, steps: steps), recorder: collector ?? recorder)
   }
 
-  func input(_ name: String) throws -> Tensor<Scalar> { try reals(name, goldenCase.inputs, "inputs") }
+  private func disturbed(_ tensor: Tensor<Scalar>, _ name: String) -> Tensor<Scalar> {
+    disturbance?.input(tensor, name: name) ?? tensor
+  }
 
-  func weight(_ name: String) throws -> Tensor<Scalar> { try reals(name, goldenCase.weights, "weights") }
+  func input(_ name: String) throws -> Tensor<Scalar> {
+    taken.insert("inputs/\(name)")
+    return disturbed(try request.input(name), name)
+  }
 
-  func integerInput(_ name: String) throws -> Tensor<Int> { try integers(name, goldenCase.inputs, "inputs") }
+  func weight(_ name: String) throws -> Tensor<Scalar> {
+    taken.insert("weights/\(name)")
+    return disturbed(try request.weight(name), name)
+  }
 
-  func integerWeight(_ name: String) throws -> Tensor<Int> { try integers(name, goldenCase.weights, "weights") }
+  func integerInput(_ name: String) throws -> Tensor<Int> {
+    taken.insert("inputs/\(name)")
+    return try request.integerInput(name)
+  }
+
+  func integerWeight(_ name: String) throws -> Tensor<Int> {
+    taken.insert("weights/\(name)")
+    return try request.integerWeight(name)
+  }
 
   /// A weight that only some cases of an operation have.
   func weightIfPresent(_ name: String) throws -> Tensor<Scalar>? {
-    goldenCase.weights[name] == nil ? nil : try weight(name)
+    request.weights[name] == nil ? nil : try weight(name)
   }
 
   /// An input that only some cases of an operation have.
   func inputIfPresent(_ name: String) throws -> Tensor<Scalar>? {
-    goldenCase.inputs[name] == nil ? nil : try input(name)
+    request.inputs[name] == nil ? nil : try input(name)
   }
 
   /// Integers that only some cases of an operation have.
   func integerInputIfPresent(_ name: String) throws -> Tensor<Int>? {
-    goldenCase.inputs[name] == nil ? nil : try integerInput(name)
+    request.inputs[name] == nil ? nil : try integerInput(name)
   }
 
   /// A choice that only some cases of an operation have.
   func choiceIfPresent(_ name: String) throws -> String? {
-    goldenCase.parameters[name] == nil ? nil : try choice(name)
+    request.parameters[name] == nil ? nil : try choice(name)
   }
 
   /// An input as it was stored.
-  func storedInput(_ name: String) throws -> StoredTensor { try stored(name, goldenCase.inputs, "inputs") }
+  func storedInput(_ name: String) throws -> StoredTensor {
+    taken.insert("inputs/\(name)")
+    return try request.storedInput(name)
+  }
 
-  var inputNames: [String] { goldenCase.inputs.keys.sorted() }
+  var inputNames: [String] { request.inputs.keys.sorted() }
 
   func count(_ name: String) throws -> Int {
-    guard case .integer(let value) = try parameter(name) else { throw fault("the parameter \(name) is not an integer") }
-    return Int(value)
+    taken.insert("parameters/\(name)")
+    return try request.count(name)
   }
 
   /// A real parameter in the type of the path.
@@ -78,48 +97,20 @@ final class CaseInputs<Scalar: RealScalar> {
 
   /// A real parameter as it is stored.
   func double(_ name: String) throws -> Double {
-    guard case .real(let value) = try parameter(name) else { throw fault("the parameter \(name) is not a real number") }
-    return value
+    taken.insert("parameters/\(name)")
+    return try request.number(name)
   }
 
   func choice(_ name: String) throws -> String {
-    guard case .text(let value) = try parameter(name) else { throw fault("the parameter \(name) is not a word") }
-    return value
+    taken.insert("parameters/\(name)")
+    return try request.choice(name)
   }
 
   /// What the operation never asked for.
   var untouched: [String] {
     let all =
-      goldenCase.inputs.keys.map { "inputs/\($0)" } + goldenCase.weights.keys.map { "weights/\($0)" }
-      + goldenCase.parameters.keys.map { "parameters/\($0)" }
+      request.inputs.keys.map { "inputs/\($0)" } + request.weights.keys.map { "weights/\($0)" }
+      + request.parameters.keys.map { "parameters/\($0)" }
     return Set(all).subtracting(taken).sorted()
   }
-
-  private func parameter(_ name: String) throws -> StoredAttribute {
-    taken.insert("parameters/\(name)")
-    guard let value = goldenCase.parameters[name] else { throw fault("there is no parameter \(name)") }
-    return value
-  }
-
-  private func stored(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> StoredTensor {
-    taken.insert("\(groupName)/\(name)")
-    guard let tensor = group[name] else { throw fault("there is no \(groupName)/\(name)") }
-    return tensor
-  }
-
-  private func reals(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> Tensor<Scalar> {
-    guard let tensor = try stored(name, group, groupName).reals(Scalar.self) else {
-      throw fault("\(groupName)/\(name) does not hold reals")
-    }
-    return disturbance?.input(tensor, name: name) ?? tensor
-  }
-
-  private func integers(_ name: String, _ group: [String: StoredTensor], _ groupName: String) throws -> Tensor<Int> {
-    guard let tensor = try stored(name, group, groupName).integers else {
-      throw fault("\(groupName)/\(name) does not hold int64")
-    }
-    return tensor
-  }
-
-  private func fault(_ problem: String) -> GoldenError { GoldenError(goldenCase.entry.file, problem) }
 }

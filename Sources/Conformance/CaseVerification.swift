@@ -23,8 +23,13 @@ public struct CaseResult: Codable, Equatable, Sendable {
   public var passed: Bool { problems.isEmpty && comparisons.allSatisfy(\.passed) }
 
   /// The largest multiple of a tolerance; NaN if something could not be compared, nil if there was nothing to.
-  public var worstMultiple: Double? {
-    let multiples = comparisons.map(\.multiple.value)
+  public var worstMultiple: Double? { comparisons.worstMultiple }
+}
+
+extension [TensorComparison] {
+  /// The largest multiple of a tolerance; NaN if something could not be compared, nil if there was nothing to.
+  var worstMultiple: Double? {
+    let multiples = map(\.multiple.value)
     return multiples.contains { $0.isNaN } ? .nan : multiples.max()
   }
 }
@@ -49,8 +54,8 @@ extension CaseResult {
       let operation = try goldenCase.operation
       let production =
         switch path {
-        case .float: try operation.run(goldenCase, as: Float.self, steps: steps)
-        case .double: try operation.run(goldenCase, as: Double.self, steps: steps)
+        case .float: try operation.run(goldenCase.request, as: Float.self, steps: steps)
+        case .double: try operation.run(goldenCase.request, as: Double.self, steps: steps)
         }
       warnings = production.warnings
       if let expectedError = entry.expectedError {
@@ -81,4 +86,9 @@ extension CaseResult {
       id: entry.id, component: entry.component, path: path, comparisons: [], problems: [problem], warnings: [],
       seconds: 0)
   }
+}
+
+extension VerificationPath {
+  /// The class that a path computes in.
+  var precision: PrecisionClass { self == .float ? .fp32 : .fp64 }
 }

@@ -11,8 +11,6 @@ enum ProducedTensor: Sendable {
   /// Reals of a path, widened without loss.
   case reals(Tensor<Double>)
   case integers(Tensor<Int>)
-  /// Of an engine, in a type that no expected tensor has.
-  case other(ElementType)
 
   init<Scalar: RealScalar>(_ tensor: Tensor<Scalar>) { self = .reals(tensor.map { Double($0) }) }
 }
@@ -49,21 +47,21 @@ enum GoldenOperation: String, CaseIterable, Sendable {
   /// Runs the operation on a case.
   ///
   /// - Parameters:
-  ///   - goldenCase: what goes in
+  ///   - request: what goes in
   ///   - scalar: the type of the path
   ///   - steps: the correct ones, or those of a known bug
   ///   - recorder: who listens at the taps, and may replace what passes
   ///   - disturbance: the rounding errors of a precision class, on the way and on what comes out; of a path in Double
   /// - Throws: `InputError` if the operation refuses its input, `GoldenError` if the case is not one of this operation.
   func run<Scalar: RealScalar>(
-    _ goldenCase: GoldenCase, as scalar: Scalar.Type, steps: StepSet = StepSet(),
+    _ request: EngineRequest, as scalar: Scalar.Type, steps: StepSet = StepSet(),
     recorder: (any TapRecorder)? = nil, disturbance: Disturbance? = nil
   ) throws -> Production {
-    let inputs = CaseInputs<Scalar>(goldenCase, recorder: recorder, disturbance: disturbance)
+    let inputs = CaseInputs<Scalar>(request, recorder: recorder, disturbance: disturbance)
     var production = try produce(inputs, disturbance?.steps(steps) ?? steps)
     if let disturbance { production.round(disturbance) }
     if let first = inputs.untouched.first {
-      throw GoldenError(goldenCase.entry.file, "the operation \(rawValue) has no use for \(first)")
+      throw GoldenError(request.id, "the operation \(rawValue) has no use for \(first)")
     }
     return production
   }

@@ -2,6 +2,7 @@ import DeepSeekV4
 import GoldenTensors
 import KnownBugs
 import Taps
+import Tensors
 
 /// What every known bug does to every case of its components: the proof that the cases can see it.
 ///

@@ -1,3 +1,4 @@
+import Comparison
 import GoldenTensors
 import Tensors
 
@@ -117,7 +118,7 @@ extension GoldenCase {
     return (
       comparisons,
       missing.map { "the expected tensor \($0) was not produced" }
-        + extra.map { "the tensor \($0) was produced, but nothing is known about it" }
+        + extra.map { "the tensor \(plain($0)) was produced, but nothing is known about it" }
     )
   }
 

@@ -28,6 +28,13 @@ public struct TextTable {
     let rule = "  " + widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
     return ([line(rows[0]), rule] + rows.dropFirst().map(line)).joined(separator: "\n")
   }
+
+  /// The table in Markdown.
+  var markdown: String {
+    func line(_ row: [String]) -> String { "| " + row.joined(separator: " | ") + " |" }
+    let rule = alignments.map { $0 == .left ? "---" : "---:" }
+    return ([line(rows[0]), line(rule)] + rows.dropFirst().map(line)).joined(separator: "\n")
+  }
 }
 
 /// A number for people: three digits, or the sign for what is not a number.

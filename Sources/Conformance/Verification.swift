@@ -1,5 +1,6 @@
 import Foundation
 import GoldenTensors
+import Tensors
 
 /// A verification of a whole library of golden cases: every case, on every path asked for.
 public struct Verification: Codable, Sendable {
@@ -52,10 +53,7 @@ public struct Verification: Codable, Sendable {
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     let start = ContinuousClock.now
-    let entries = library.manifest.cases.filter { filter.map($0.id.contains) ?? true }
-    guard !entries.isEmpty else {
-      throw GoldenError("manifest.json", "no case has '\(filter ?? "")' in its id")
-    }
+    let entries = try library.entries(filter)
     var results: [CaseResult] = []
     let batch = 16
     for first in stride(from: 0, to: entries.count, by: batch) {

@@ -60,14 +60,19 @@ extension CaseResult {
       if let note = entry.note { lines.append("  note       \(note)") }
     }
     lines += problems.map { "  problem    \($0)" }
+    return (lines + comparisons.screenLines).joined(separator: "\n")
+  }
+}
+
+extension [TensorComparison] {
+  /// The tensors that failed, and then the names of those that did not.
+  var screenLines: [String] {
     // NaN and infinity in the wrong place explain everything after them, so they come first.
-    let failed = comparisons.filter { !$0.passed }
-    for comparison in failed.filter({ $0.multiple.value.isNaN }) + failed.filter({ !$0.multiple.value.isNaN }) {
-      lines.append("  tensor     \(comparison.tensor): \(comparison.sentence)")
-    }
-    let passed = comparisons.filter(\.passed).map(\.tensor)
-    if !passed.isEmpty { lines.append("  in order   \(passed.joined(separator: ", "))") }
-    return lines.joined(separator: "\n")
+    let failed = filter { !$0.passed }
+    let inOrder = failed.filter { $0.multiple.value.isNaN } + failed.filter { !$0.multiple.value.isNaN }
+    let passed = filter(\.passed).map(\.tensor)
+    return inOrder.map { "  tensor     \($0.tensor): \($0.sentence)" }
+      + (passed.isEmpty ? [] : ["  in order   \(passed.joined(separator: ", "))"])
   }
 }
 

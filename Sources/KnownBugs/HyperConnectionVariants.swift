@@ -77,6 +77,12 @@ struct PostWithoutFactor2: HyperConnectionSteps {
   }
 }
 
+struct PostLikePre: HyperConnectionSteps {
+  func postGates<Scalar: RealScalar>(_ logits: Tensor<Scalar>, epsilon: Scalar) -> Tensor<Scalar> {
+    correct.preGates(logits, epsilon: epsilon)
+  }
+}
+
 struct PostWithEpsilon: HyperConnectionSteps {
   func postGates<Scalar: RealScalar>(_ logits: Tensor<Scalar>, epsilon: Scalar) -> Tensor<Scalar> {
     correct.postGates(logits, epsilon: epsilon) + epsilon

@@ -51,7 +51,9 @@ extension KnownBug {
     KnownBug(
       "mhc-pre-eps-missing", \.hyperConnection, PreWithoutEpsilon(), wrong: "pre = σ(x)", right: "σ(x) + hc_eps"),
     KnownBug(
-      "mhc-post-factor-missing", \.hyperConnection, PostWithoutFactor2(), wrong: "post = σ(x)", right: "2 σ(x)",
+      "mhc-post-factor-missing", \.hyperConnection, PostWithoutFactor2(), wrong: "post = σ(x)", right: "2 σ(x)"),
+    KnownBug(
+      "mhc-post-like-pre", \.hyperConnection, PostLikePre(), wrong: "post = σ(x) + ε, as pre", right: "2 σ(x), no ε",
       references: ["https://github.com/hebo1221/nano-deepseek-v4"]),
     KnownBug(
       "mhc-post-eps", \.hyperConnection, PostWithEpsilon(), wrong: "post = 2 σ(x) + ε", right: "2 σ(x), no ε"),

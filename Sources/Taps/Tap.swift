@@ -108,3 +108,17 @@ extension Tap {
     return "layers.\(layer.map { "\($0 - 1)" } ?? "{l−1}").hc_ffn.streams"
   }
 }
+
+extension Tap {
+  /// The tap of a recorded value; nil if no tap has such a name.
+  ///
+  /// - Parameter recorded: as in `layers.2.attn.queries`
+  public static func named(_ recorded: String) -> Tap? {
+    var words = recorded.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    if words.count > 2, Int(words[1]) != nil { words[1] = words[0] == "mtp" ? "{k}" : "{l}" }
+    return byPattern[words.joined(separator: ".")]
+  }
+
+  private static let byPattern = Dictionary(
+    all.flatMap { tap in tap.patterns.map { ($0, tap) } }, uniquingKeysWith: { first, _ in first })
+}

@@ -42,7 +42,7 @@ struct GoldenExportCommand: ParsableCommand {
           at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
         let goldenCase = try library.load(entry)
         if onlyInputs {
-          try goldenCase.write(inputsTo: path, as: format)
+          try goldenCase.request.write(to: path, as: format)
         } else {
           try goldenCase.write(safetensorsTo: path)
         }

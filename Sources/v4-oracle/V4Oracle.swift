@@ -13,9 +13,9 @@ struct V4Oracle: ParsableCommand {
     abstract: "The readable reference of DeepSeek-V4, and the oracle that engines check themselves against.",
     discussion: "Exit codes: 0 all is well, 1 a check failed, 2 the input or the command line is bad.",
     subcommands: [
-      VerifyCommand.self, CompareCommand.self, TraceCommand.self, CheckpointCommand.self, GenerateCommand.self,
-      TapsCommand.self,
-      NumericsCommand.self, GoldenCommand.self,
+      VerifyCommand.self, ConformCommand.self, CompareCommand.self, ExplainCommand.self, PlantedCommand.self,
+      TraceCommand.self, CheckpointCommand.self, GenerateCommand.self, TapsCommand.self, NumericsCommand.self,
+      GoldenCommand.self, EngineCommand.self,
     ])
 
   static func main() {
@@ -70,11 +70,12 @@ struct Progress {
 
   init(_ what: String) { self.what = what }
 
-  mutating func report(_ done: Int, of total: Int) {
+  /// - Parameter thing: what is counted
+  mutating func report(_ done: Int, of total: Int, _ thing: String? = nil) {
     let now = ContinuousClock.now
     guard last.duration(to: now) > .seconds(1) else { return }
     last = now
-    FileHandle.standardError.write(Data("\(what): \(done) of \(total)\n".utf8))
+    FileHandle.standardError.write(Data("\(what): \(thing.map { "\($0) " } ?? "")\(done) of \(total)\n".utf8))
   }
 }
 
@@ -87,8 +88,13 @@ func writeJSON(_ value: some Encodable, to path: String) throws {
   let data = try encoder.encode(value) + Data("\n".utf8)
   if path == "-" {
     FileHandle.standardOutput.write(data)
-    return
+  } else {
+    try write(data, to: path)
   }
+}
+
+/// Writes a file, under a temporary name first.
+func write(_ data: Data, to path: String) throws {
   do {
     try data.write(to: URL(fileURLWithPath: path), options: .atomic)
   } catch {

@@ -114,6 +114,16 @@ import Testing
     #expect(!judgement.passed)
   }
 
+  /// The whole way: an engine that rounds what comes out to bf16 and says so passes, and in fp32 it fails.
+  @Test func engineReportsAreMadeByClass() throws {
+    for (precision, passes) in [(PrecisionClass.bf16, true), (.fp32, false)] {
+      let report = try ConformanceReport(
+        of: RoundedEngine(precision: precision), library, filter: "odd/expert-routing/router")
+      #expect(report.results.count > 1)
+      #expect(report.passed == passes, "\(report.text)")
+    }
+  }
+
   @Test func missingExtraAndOddTypesFail() throws {
     var answer = try library.load(#require(library.entry(Self.routerCase))).expected
     #expect(try judged(Self.routerCase, answer).passed)
@@ -121,7 +131,27 @@ import Testing
     answer["more"] = .float32(Tensor(repeating: 0, shape: [1]))
     answer["scores"] = .bool(Tensor(repeating: true, shape: [1]))
     let judgement = try judged(Self.routerCase, answer)
-    #expect(judgement.problems.count == 2)
+    #expect(judgement.problems.count == 3)
     #expect(judgement.comparisons.first { $0.tensor == "scores" }?.passed == false)
+  }
+}
+
+/// The slow path, its results rounded to bf16.
+private struct RoundedEngine: ConformanceEngine {
+  let name = "rounded"
+  let version = "1"
+  let precision: PrecisionClass
+
+  func answer(_ request: EngineRequest) throws -> EngineAnswer {
+    guard case .tensors(let tensors) = try ReferenceEngine().answer(request) else { return .unsupported("") }
+    return .tensors(
+      tensors.mapValues { tensor in
+        guard case .float64(let reals) = tensor else { return tensor }
+        return .float32(
+          reals.map { x in
+            let bits = Float(x).bitPattern
+            return x.isFinite ? Float(bitPattern: (bits + 0x8000) & 0xFFFF_0000) : Float(x)
+          })
+      })
   }
 }

@@ -7,9 +7,23 @@ public func oracle(_ arguments: String...) throws -> (status: Int32, output: Str
 
 /// The same.
 public func oracle(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+  try run(executable(), arguments)
+}
+
+/// Runs lines of shell.
+public func shell(_ lines: String) throws -> (status: Int32, output: String, errors: String) {
+  try run(URL(fileURLWithPath: "/bin/sh"), ["-c", lines])
+}
+
+/// The command line of the own engine, for `/bin/sh`.
+public func ownEngine(_ options: String = "") throws -> String { "'\(try executable().path)' engine \(options)" }
+
+private func run(
+  _ program: URL, _ arguments: [String]
+) throws -> (status: Int32, output: String, errors: String) {
   try withTemporaryFolder { folder in
     let process = Process()
-    process.executableURL = try executable()
+    process.executableURL = program
     process.arguments = arguments
     // To files, not pipes: a pipe that nobody drains while the other one fills would block.
     let (output, errors) = (URL(fileURLWithPath: folder + "/output"), URL(fileURLWithPath: folder + "/errors"))

@@ -16,7 +16,7 @@ import Traces
     let goldenCase = try load("tiny/expert-routing/router-bias-decides")
     try withTemporaryFolder { folder in
       let path = folder + "/case"
-      try goldenCase.write(inputsTo: path, as: format)
+      try goldenCase.request.write(to: path, as: format)
       let file = try TensorFile(path)
       #expect(file.names == ["inputs/hidden", "weights/bias", "weights/gate"])
       #expect(try file.read("weights/gate") == goldenCase.weights["gate"])
@@ -55,7 +55,7 @@ import Traces
     let entry = try #require(library.manifest.cases.first { $0.operation == "mixture" && $0.expectedError != nil })
     let goldenCase = try library.load(entry)
     try withTemporaryFolder { folder in
-      try goldenCase.write(inputsTo: folder + "/given", as: .safetensors)
+      try goldenCase.request.write(to: folder + "/given", as: .safetensors)
       try goldenCase.write(safetensorsTo: folder + "/whole")
       let given = try TensorFile(folder + "/given").attributes(["expected_error", "parameters/routing"])
       let whole = try TensorFile(folder + "/whole").attributes(["expected_error"])

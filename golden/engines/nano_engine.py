@@ -257,9 +257,10 @@ def mixture(case: Case) -> dict[str, Tensor]:
         module.e_score_correction_bias.copy_(weight(case, "bias"))
     gate_up = torch.cat([weight(case, "gate_projection"), weight(case, "up_projection")], dim=1)
     for number, part in enumerate(module.experts):
-        load(part, {"gate_up_proj.weight": gate_up[number], "down_proj.weight": weight(case, "down_projection")[number]})
+        load(part, {"gate_up_proj.weight": gate_up[number],
+                    "down_proj.weight": weight(case, "down_projection")[number]})
     load(module.shared_experts[0], {
-        "gate_up_proj.weight": torch.cat([weight(case, "shared_gate_projection"), weight(case, "shared_up_projection")]),
+        "gate_up_proj.weight": torch.cat([weight(case, f"shared_{part}_projection") for part in ("gate", "up")]),
         "down_proj.weight": weight(case, "shared_down_projection")})
     hidden, token_ids = given(case, "hidden"), given(case, "token_ids") if by_hash else None
     shared = kept_outputs(module.shared_experts[0])

@@ -63,7 +63,8 @@ def taps_of_layer(prefix: str, layer: Any) -> dict[str, list]:
         ".self_attn.q_a_proj": [f"{attention}query_latent_projected"],
         ".self_attn.q_a_norm": [f"{attention}query_latent"],
         ".self_attn.q_b_proj": [heads(f"{attention}query_heads", width)],
-        ".self_attn.q_b_norm": [(f"{attention}query_heads_normalized", lambda _arguments, output: output.transpose(1, 2))],
+        ".self_attn.q_b_norm": [(f"{attention}query_heads_normalized",
+                                 lambda _arguments, output: output.transpose(1, 2))],
         ".self_attn.kv_proj": [f"{attention}window_projected"],
         ".self_attn.kv_norm": [f"{attention}window_normalized"],
         ".self_attn.o_a_proj": [f"{attention}group_latents", (

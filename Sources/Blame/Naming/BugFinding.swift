@@ -11,6 +11,8 @@ public struct BugFinding: Codable, Sendable {
   public let explained, left: Int
   /// The largest error, relative to scale, of what it makes right.
   public let closeness: Double
+  /// The bug without which this one makes nothing right; nil if it does alone.
+  public let together: String?
   /// The next best, in order.
   public let others: [Alternative]
 
@@ -21,14 +23,18 @@ public struct BugFinding: Codable, Sendable {
     public let closeness: Double
   }
 
-  /// - Parameter candidates: the best first, at least one
-  init(_ candidates: [BugCandidate], of remaining: Unexplained) {
+  /// - Parameters:
+  ///   - candidates: the best first, at least one
+  ///   - pair: what it leaves together with another one
+  init(_ candidates: [BugCandidate], of remaining: Unexplained, left pair: BugCandidate? = nil, together: String? = nil) {
     let best = candidates[0]
+    self.together = together
     let same = candidates.prefix { $0.left.count == best.left.count && $0.closeness == best.closeness }
     bugs = same.map(\.bug.id)
     (wrong, right, references) = (best.bug.wrong, best.bug.right, best.bug.references)
-    (explained, left) = (remaining.count - best.left.count, best.left.count)
-    closeness = best.closeness
+    left = (pair ?? best).left.count
+    explained = remaining.count - left
+    closeness = (pair ?? best).closeness
     others = candidates.dropFirst(same.count).prefix(3).map {
       Alternative(bug: $0.bug.id, left: $0.left.count, closeness: $0.closeness)
     }

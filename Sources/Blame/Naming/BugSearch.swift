@@ -1,4 +1,5 @@
 import DeepSeekV4
+import Foundation
 import GoldenTensors
 import KnownBugs
 import Taps
@@ -12,14 +13,16 @@ public struct BugSearch {
   private let reference: Replay
   private let budgets: [ValuePlace: Double]
   private let bugs: [KnownBug]
+  private let roundsNothing: Bool
 
   /// - Parameters:
   ///   - trace: what an engine recorded
   ///   - reference: its replay by the correct steps
   ///   - bugs: the ones to look for
+  ///   - readsCodes: whether any weight is stored in FP8 or FP4, so that it can be misread
   ///   - model: makes a model of some steps, as for the replay
   public init(
-    _ trace: any RecordedTrace, reference: Replay, bugs: [KnownBug] = KnownBug.all,
+    _ trace: any RecordedTrace, reference: Replay, bugs: [KnownBug] = KnownBug.all, readsCodes: Bool,
     model: @escaping (StepSet) throws -> LanguageModel<Double>
   ) {
     self.trace = trace
@@ -27,38 +30,53 @@ public struct BugSearch {
     self.model = model
     self.bugs = bugs
     budgets = reference.budgets
+    roundsNothing = trace.numerics == .exact && !readsCodes
   }
 
   /// How many bugs one trace is searched for.
-  public static let mostAtOnce = 3
+  public static let mostAtOnce = 6
   /// How many of the best candidates of a quick look are replayed on the whole trace.
-  private static let finalists = 6
+  private static let finalists = 3
+  /// How many bugs that bring values nearer, without making any right, are tried together with each other one.
+  private static let startsOfPairs = 6
 
   /// The bugs that explain the trace, the one that explains most first; each with what explains as much.
   ///
+  /// - Parameter progress: called with (bugs tried, bugs in all), for each bug that is looked for
   /// - Returns: empty if nothing is wrong, or no known bug makes anything right
   /// - Throws: what reading the trace or the weights throws.
-  public func findings() throws -> [BugFinding] {
+  public func findings(progress: (Int, Int) -> Void = { _, _ in }) throws -> [BugFinding] {
     var remaining = Unexplained(reference)
     var planted: [KnownBug] = []
     var findings: [BugFinding] = []
     while !remaining.isEmpty, findings.count < Self.mostAtOnce {
-      let candidates = try candidates(for: remaining, beside: planted)
-      guard let best = candidates.first, best.left.count < remaining.count else { break }
-      findings.append(BugFinding(candidates, of: remaining))
-      planted.append(best.bug)
-      remaining = best.left
+      let candidates = try candidates(for: remaining, beside: planted, progress: progress)
+      if let best = candidates.first, best.left.count < remaining.count {
+        findings.append(BugFinding(candidates, of: remaining))
+        planted.append(best.bug)
+        remaining = best.left
+      } else if let (first, second) = try pair(for: remaining, beside: planted, progress: progress) {
+        findings.append(BugFinding([first], of: remaining, left: second, together: second.bug.id))
+        findings.append(BugFinding([second], of: remaining, left: second, together: first.bug.id))
+        planted += [first.bug, second.bug]
+        remaining = second.left
+      } else {
+        break
+      }
     }
     return findings
   }
 
   /// Every bug that makes something right, the best first.
-  private func candidates(for remaining: Unexplained, beside planted: [KnownBug]) throws -> [BugCandidate] {
+  private func candidates(
+    for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
+  ) throws -> [BugCandidate] {
     let parts = firstParts(of: remaining)
     let near = parts.map(remaining.restricted) ?? remaining
-    let places = remaining.places(in: trace)
     var quick: [BugCandidate] = []
-    for bug in bugs where bug.reaches(places) && !planted.contains(where: { $0.id == bug.id }) {
+    let tried = bugs(for: remaining, beside: planted)
+    for (number, bug) in tried.enumerated() {
+      progress(number, tried.count)
       let candidate = try candidate(bug, beside: planted, for: near, parts: parts)
       if candidate.left.count < near.count { quick.append(candidate) }
     }
@@ -71,9 +89,40 @@ public struct BugSearch {
       .sorted(by: BugCandidate.isBetter)
   }
 
-  /// The first parts that are wrong, for a quick look; nil if they cannot be run alone.
+  /// Two bugs that only together make something right: where no tap lies between them, neither does alone.
+  private func pair(
+    for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
+  ) throws -> (BugCandidate, BugCandidate)? {
+    let parts = firstParts(of: remaining)
+    let near = parts.map(remaining.restricted) ?? remaining
+    let tried = bugs(for: remaining, beside: planted)
+    let nearer = try tried.map { try candidate($0, beside: planted, for: near, parts: parts) }
+      .filter { $0.distance < near.distance }.sorted { $0.distance < $1.distance }.prefix(Self.startsOfPairs)
+    var best: (BugCandidate, BugCandidate)?
+    for (number, first) in nearer.enumerated() {
+      progress(number, nearer.count)
+      for bug in tried where bug.step != first.bug.step {
+        let second = try candidate(bug, beside: planted + [first.bug], for: near, parts: parts)
+        guard second.left.count < near.count, best.map({ BugCandidate.isBetter(second, $0.1) }) ?? true else { continue }
+        best = (first, second)
+      }
+    }
+    guard let (first, second) = best else { return nil }
+    let whole = try candidate(second.bug, beside: planted + [first.bug], for: remaining, parts: nil)
+    return whole.left.count < remaining.count ? (first, whole) : nil
+  }
+
+  /// The bugs that may have to do with what is wrong.
+  private func bugs(for remaining: Unexplained, beside planted: [KnownBug]) -> [KnownBug] {
+    let places = remaining.places(in: trace)
+    return bugs.filter { bug in
+      bug.reaches(places, roundsNothing: roundsNothing) && !planted.contains { $0.id == bug.id }
+    }
+  }
+
+  /// The first part that is wrong, for a quick look; nil if it cannot be run alone.
   private func firstParts(of remaining: Unexplained) -> Set<ModelPart>? {
-    let parts = remaining.firstParts(2)
+    let parts = remaining.firstParts(1)
     let recorded = trace.calls.allSatisfy { call in
       parts.allSatisfy { $0.streamsBefore.map(call.names.contains) ?? true }
     }
@@ -92,9 +141,10 @@ public struct BugSearch {
         trace, model: model(steps), settings: ReplaySettings(parts: parts, noiseRuns: 0), budgets: budgets)
       let wrong = Unexplained(replay)
       let left = others.count == planted.count ? wrong : wrong.intersection(remaining)
-      return BugCandidate(bug: bug, left: left, closeness: remaining.closeness(in: replay))
-    } catch is InputError {  // the wrong step does not fit this model
-      return BugCandidate(bug: bug, left: remaining, closeness: .infinity)
+      return BugCandidate(
+        bug: bug, left: left, closeness: remaining.closeness(in: replay), distance: remaining.distance(in: replay))
+    } catch {  // the wrong step does not fit this model, or asks for weights that it does not have
+      return BugCandidate(bug: bug, left: remaining, closeness: .infinity, distance: .infinity)
     }
   }
 }
@@ -105,6 +155,8 @@ struct BugCandidate {
   let left: Unexplained
   /// The largest error, relative to scale, of what it explains.
   let closeness: Double
+  /// How far it leaves what was wrong: the sum of the orders of magnitude above budget.
+  let distance: Double
 
   static func isBetter(_ a: BugCandidate, _ b: BugCandidate) -> Bool {
     a.left.count != b.left.count ? a.left.count < b.left.count : a.closeness < b.closeness
@@ -117,15 +169,19 @@ struct Unexplained {
   private var wrong: [ValuePlace]
   private var taps: [String]
   private var leftOver: Set<ValuePlace>
+  /// The orders of magnitude above budget, one for each wrong value.
+  private var magnitudes: [Double]
 
   init(_ replay: Replay) {
     let results = replay.results.filter { $0.verdict == .wrong || $0.verdict == .inherited }
     wrong = results.map { ValuePlace(call: $0.call, name: $0.name) }
     taps = results.map(\.tap)
+    magnitudes = results.map(\.magnitude)
     leftOver = Set(
       replay.leftOver.enumerated().flatMap { call, names in names.map { ValuePlace(call: call, name: $0) } })
   }
 
+  var distance: Double { magnitudes.reduce(0, +) }
   var count: Int { wrong.count + leftOver.count }
   var isEmpty: Bool { count == 0 }
 
@@ -149,6 +205,7 @@ struct Unexplained {
     var copy = self
     let kept = wrong.indices.filter { keeps(wrong[$0]) }
     (copy.wrong, copy.taps) = (kept.map { wrong[$0] }, kept.map { taps[$0] })
+    copy.magnitudes = kept.map { magnitudes[$0] }
     copy.leftOver = leftOver.filter(keeps)
     return copy
   }
@@ -169,6 +226,14 @@ struct Unexplained {
     return names.contains { $0.hasSuffix(ends) }
   }
 
+  /// How far from right a replay leaves what was wrong.
+  func distance(in replay: Replay) -> Double {
+    let places = Set(wrong)
+    return replay.results.reduce(0) { sum, result in
+      places.contains(ValuePlace(call: result.call, name: result.name)) ? sum + result.magnitude : sum
+    }
+  }
+
   /// The largest error relative to scale that a replay has where this was wrong and it is right.
   func closeness(in replay: Replay) -> Double {
     let places = Set(wrong)
@@ -177,4 +242,9 @@ struct Unexplained {
     }
     return explained.map(\.relativeError).max() ?? .infinity
   }
+}
+
+extension StepResult {
+  /// By how many orders of magnitude it is above its budget, at most 12; 0 if it is right.
+  fileprivate var magnitude: Double { verdict == .wrong || verdict == .inherited ? min(log10(multiple), 12) : 0 }
 }

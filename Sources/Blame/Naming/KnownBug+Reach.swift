@@ -4,7 +4,9 @@ import Taps
 
 extension KnownBug {
   /// Whether it can change what is computed at taps of any of these places.
-  func reaches(_ places: Set<Tap.Place>) -> Bool {
+  ///
+  /// - Parameter roundsNothing: neither activations nor weights are in a deployed format
+  func reaches(_ places: Set<Tap.Place>, roundsNothing: Bool) -> Bool {
     guard let step else { return false }
     let reached: Set<Tap.Place>
     switch step {
@@ -13,7 +15,8 @@ extension KnownBug {
     case \StepSet.expert: reached = [.experts, .mixture]
     case \StepSet.indexRotary, \StepSet.indexer: reached = [.indexer, .compressor]
     case \StepSet.compression: reached = [.compressor, .attention, .indexer]
-    case \StepSet.quantization, \StepSet.model: return true
+    case \StepSet.quantization: return !roundsNothing
+    case \StepSet.model: return true
     default: reached = [.attention, .compressor, .indexer]  // attention, its rotary embedding, and states
     }
     return !reached.isDisjoint(with: places)

@@ -17,6 +17,13 @@ public protocol RecordedTrace {
   func tensor(_ name: String, call: Int) throws -> RecordedTensor?
 }
 
+extension RecordedTrace {
+  /// The largest number of tokens that a call takes back: what a model has to remember to replay it.
+  public var deepestRollBack: Int {
+    zip(calls, calls.dropFirst()).map { $0.start + $0.tokenIDs.count - $1.start }.max() ?? 0
+  }
+}
+
 /// One call of a model.
 public struct RecordedCall: Sendable {
   /// The position of its first token. Where that lies before the end of the call before, tokens were taken back.

@@ -22,13 +22,15 @@ final class ReplayRecorder: TapRecorder {
   private(set) var places: [String: Int] = [:]
   private(set) var failure: (any Error)?
   private let recorded: (String) throws -> RecordedTensor?
+  /// What was asked for before it was computed.
+  private var early: [String: RecordedTensor?] = [:]
 
   /// - Parameter recorded: what the trace has under a name in the present call
   init(_ recorded: @escaping (String) throws -> RecordedTensor?) { self.recorded = recorded }
 
   func record(_ name: String, tap: Tap, _ computed: RecordedTensor) {
     var found: RecordedTensor?
-    do { found = try recorded(name) } catch { failure = failure ?? error }
+    do { found = try early[name] ?? recorded(name) } catch { failure = failure ?? error }
     let isReplaced = found.map { $0.canReplace(computed) && isInRange($0, name) } ?? false
     places[name] = values.count
     values.append(ReplayedValue(name: name, tap: tap, computed: computed, recorded: found, isReplaced: isReplaced))
@@ -44,7 +46,10 @@ final class ReplayRecorder: TapRecorder {
 
   func replacement(for name: String) -> RecordedTensor? {
     // Experts ask for a whole before it is computed.
-    guard let value = self[name] else { return try? recorded(name) }
+    guard let value = self[name] else {
+      if early[name] == nil { early[name] = .some(try? recorded(name)) }
+      return early[name] ?? nil
+    }
     return value.isReplaced ? value.recorded : nil
   }
 

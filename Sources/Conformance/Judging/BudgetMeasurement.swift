@@ -21,7 +21,7 @@ struct BudgetMeasurement {
     self.goldenCase = goldenCase
     operation = try goldenCase.operation
     let recorder = CaseRecorder()
-    base = try operation.run(goldenCase, as: Double.self, recorder: recorder)
+    base = try operation.run(goldenCase.request, as: Double.self, recorder: recorder)
     selections = recorder.selections.filter { goldenCase.judged[$0.key] != nil }
     scores = recorder.scores.filter { goldenCase.judged[$0.key] != nil }
   }
@@ -62,7 +62,7 @@ struct BudgetMeasurement {
       let disturbance = Disturbance(precision, seed: seed, rule: rule)
       let listener = CaseRecorder(holding: selections, disturbance: disturbance)
       let production = try operation.run(
-        goldenCase, as: Double.self, recorder: listener, disturbance: disturbance)
+        goldenCase.request, as: Double.self, recorder: listener, disturbance: disturbance)
       for name in goldenCase.entry.budgetedTensors {
         guard case .reals(let got)? = production.tensors[name], case .reals(let right)? = base.tensors[name] else {
           throw GoldenError(goldenCase.entry.file, "the tensor \(name) was not computed")

@@ -71,7 +71,7 @@ public struct BudgetProof: Sendable {
       let seed = BudgetMeasurement.seed(goldenCase.entry.id, run: 1000 + precision.significantBits)
       let disturbance = Disturbance(precision, seed: seed)
       let production = try goldenCase.operation.run(
-        goldenCase, as: Double.self, recorder: CaseRecorder(disturbance: disturbance), disturbance: disturbance)
+        goldenCase.request, as: Double.self, recorder: CaseRecorder(disturbance: disturbance), disturbance: disturbance)
       return try CaseJudgement(goldenCase, produced: production.tensors, precision: precision, budgets: budgets)
     }
   }
@@ -88,7 +88,9 @@ public struct BudgetProof: Sendable {
     let entries = library.manifest.cases.filter { $0.kills[bug.id] != nil && $0.expectedError == nil }
     for entry in entries.sorted(by: { effect($0) > effect($1) }) where !unseen.isEmpty {
       let goldenCase = try library.load(entry)
-      guard let production = try? goldenCase.operation.run(goldenCase, as: Double.self, steps: steps) else { return [] }
+      guard let production = try? goldenCase.operation.run(goldenCase.request, as: Double.self, steps: steps) else {
+        return []
+      }
       for precision in unseen {
         let judgement = try CaseJudgement(
           goldenCase, produced: production.tensors, precision: precision, budgets: budgets)

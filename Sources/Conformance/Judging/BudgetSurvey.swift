@@ -1,4 +1,5 @@
 import GoldenTensors
+import Tensors
 
 /// The measurement of all budgets, or of a sample of them (`docs/numerics.md`).
 public struct BudgetSurvey: Sendable {

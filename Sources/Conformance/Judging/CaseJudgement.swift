@@ -23,10 +23,7 @@ public struct CaseJudgement: Codable, Equatable, Sendable {
   public var passed: Bool { problems.isEmpty && comparisons.allSatisfy(\.passed) }
 
   /// The largest multiple of a budget; NaN if something could not be compared, nil if there was nothing to.
-  public var worstMultiple: Double? {
-    let multiples = comparisons.map(\.multiple.value)
-    return multiples.contains { $0.isNaN } ? .nan : multiples.max()
-  }
+  public var worstMultiple: Double? { comparisons.worstMultiple }
 
   /// Judges.
   ///
@@ -39,13 +36,22 @@ public struct CaseJudgement: Codable, Equatable, Sendable {
   public init(
     _ goldenCase: GoldenCase, answer: [String: StoredTensor], precision: PrecisionClass, budgets: PrecisionBudgets?
   ) throws {
+    var unusable: [String] = []
+    var produced: [String: ProducedTensor] = [:]
+    for (name, tensor) in answer {
+      produced[name] = ProducedTensor(tensor)
+      if produced[name] == nil {
+        unusable.append("the tensor \(plain(name)) holds \(tensor.elementType); results hold reals, int64 or int32")
+        produced[name] = .integers(Tensor(repeating: 0, shape: [0]))
+      }
+    }
     try self.init(
-      goldenCase, produced: answer.mapValues(ProducedTensor.init(stored:)), precision: precision, budgets: budgets)
+      goldenCase, produced: produced, precision: precision, budgets: budgets, problems: unusable.sorted())
   }
 
   init(
     _ goldenCase: GoldenCase, produced: [String: ProducedTensor], precision: PrecisionClass,
-    budgets: PrecisionBudgets?
+    budgets: PrecisionBudgets?, problems unusable: [String] = []
   ) throws {
     let tolerances = try CaseTolerances(goldenCase.entry, precision, budgets: budgets)
     let replay = try SelectionReplay(goldenCase, produced, tolerances)
@@ -70,18 +76,6 @@ public struct CaseJudgement: Codable, Equatable, Sendable {
     self.comparisons = comparisons
     self.errors = errors
     ties = replay?.ties ?? []
-    self.problems = problems
-  }
-}
-
-extension ProducedTensor {
-  /// As an engine stored it. What is neither float32, float64, int32 nor int64 fits no expected tensor.
-  init(stored: StoredTensor) {
-    switch stored {
-    case .float32, .float64: self = .reals(stored.doubles)
-    case .int32(let tensor): self = .integers(tensor.map { Int($0) })
-    case .int64(let tensor): self = .integers(tensor.map { Int($0) })
-    case .uint8, .bool: self = .other(stored.elementType)
-    }
+    self.problems = unusable + problems
   }
 }

@@ -25,7 +25,7 @@ struct SelectionReplay {
 
     let operation = try goldenCase.operation
     let own = CaseRecorder()
-    _ = try operation.run(goldenCase, as: Double.self, recorder: own)
+    _ = try operation.run(goldenCase.request, as: Double.self, recorder: own)
     var verdicts: [String: TensorComparison] = [:]
     for candidate in candidates {
       guard let fault = candidate.fault(own.scoreRows(candidate.name)) else { continue }
@@ -41,7 +41,7 @@ struct SelectionReplay {
     var held: [String: [Tensor<Int>]] = [:]
     for candidate in candidates { held[candidate.name] = try own.split(candidate.got, as: candidate.name) }
     let replay = CaseRecorder(holding: held)
-    let production = try operation.run(goldenCase, as: Double.self, recorder: replay)
+    let production = try operation.run(goldenCase.request, as: Double.self, recorder: replay)
     var ties: [SelectionTie] = []
     for candidate in candidates {
       let verdict = candidate.verdict(

@@ -53,6 +53,11 @@ public struct CheckpointWeights: WeightSource {
     }?.name
   }
 
+  /// Whether any weight is stored in FP8 or FP4.
+  public var storesCodes: Bool {
+    checkpoint.names.contains { [.float8E4M3, .int8, .uint8].contains(checkpoint.tensor($0)?.type) }
+  }
+
   private static func scaleName(of weight: String) -> String {
     weight.hasSuffix(".weight") ? weight.dropLast("weight".count) + "scale" : weight + ".scale"
   }

@@ -62,7 +62,7 @@ class Transformers(InFolder):
         self.model = DeepseekV4ForCausalLM(DeepseekV4Config(
             vocab_size=20, hidden_size=12, moe_intermediate_size=6, num_hidden_layers=3, num_attention_heads=4,
             head_dim=8, qk_rope_head_dim=4, q_lora_rank=6, o_groups=2, o_lora_rank=3, sliding_window=4,
-            n_routed_experts=4, num_experts_per_tok=2, hc_mult=4, index_n_heads=2, index_head_dim=8, index_topk=1,
+            n_routed_experts=8, num_experts_per_tok=4, hc_mult=4, index_n_heads=2, index_head_dim=8, index_topk=1,
             layer_types=kinds, compress_rates=dict(zip(kinds[1:], (4, 8))), num_hash_layers=1,
             max_position_embeddings=64, experts_implementation="eager", attn_implementation="eager")).eval()
 
@@ -105,7 +105,7 @@ class Transformers(InFolder):
         np.testing.assert_allclose(block["ffn.output"], block["ffn.routed"] + block["ffn.shared_experts.output"][:, 0],
                                    atol=1e-6)
         indices = block["ffn.gate.indices"].astype(int)
-        by_score = np.argsort(-block["ffn.gate.selection_scores"], axis=1, kind="stable")[:, :2]
+        by_score = np.argsort(-block["ffn.gate.selection_scores"], axis=1, kind="stable")[:, :4]
         self.assertTrue(np.array_equal(indices, by_score))
         weights = np.take_along_axis(block["ffn.gate.scores"], indices, 1)
         np.testing.assert_allclose(block["ffn.gate.weights"], 1.5 * weights / weights.sum(1, keepdims=True), rtol=1e-5)
@@ -146,7 +146,7 @@ class Transformers(InFolder):
 
     def test_generation(self):
         with TraceWriter(self.path) as writer, hook_transformers(self.model, writer):
-            self.model.generate(self.torch.tensor([[1, 2, 3]]), max_new_tokens=3, do_sample=False)
+            self.model.generate(self.torch.tensor([[1, 2, 3]]), max_new_tokens=3, min_new_tokens=3, do_sample=False)
         with h5py.File(self.path) as file:
             self.assertEqual([call.attrs["start"] for call in file["calls"].values()], [0, 3, 4])
             self.assertNotIn("logits", file["calls/0000"])  # of the last token only

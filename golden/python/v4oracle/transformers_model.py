@@ -7,8 +7,8 @@ Taps that the library does not compute as the registry defines them are left out
 * `ffn.experts.activation`, `ffn.experts.output`: it applies the slot weight after the down projection;
 * the `..._quantized` taps and those of MTP blocks: it has neither.
 
-`ffn.experts.gate` and `up` are there where experts run one by one (`experts_implementation="eager"`), `logits` where all
-tokens have them. Selections and expert ids are brought into the registry's order: by score, then by index.
+`ffn.experts.gate` and `up` are there where experts run one by one (`experts_implementation="eager"`), `logits` where
+all tokens have them. Selections and expert ids are brought into the registry's order: by score, then by index.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Hooks:
 
         def head(calls: dict[str, list[Call]], _arguments: tuple, output: Any) -> None:
             self.keep("hc_head.mixes", calls["linear"][0][1])
-            self.keep("hc_head.gates", calls["linear"][0][1])  # the collapse is gates.unsqueeze(-1) * streams
+            self.keep("hc_head.gates", calls["unsqueeze"][0][0][0])  # the collapse is gates.unsqueeze(-1) * streams
             self.keep("hc_head.collapsed", output)
 
         self.watch(base.hc_head, ("linear", "unsqueeze"), head)

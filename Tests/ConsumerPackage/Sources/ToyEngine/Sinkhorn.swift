@@ -1,5 +1,19 @@
-/// A toy engine's own Sinkhorn: one n × n matrix, row-major, in float32.
-public func toySinkhorn(_ logits: [Float], n: Int, iterations: Int, epsilon: Float) -> [Float] {
+/// What the toy refuses.
+public struct BadInput: Error {}
+
+/// A toy engine's own Sinkhorn in float32: `shape` is `[T, n, n]`, the matrices row-major.
+///
+/// - Throws: `BadInput` if the matrices are not square, there are no iterations or epsilon is negative.
+public func toySinkhorn(_ logits: [Float], shape: [Int], iterations: Int, epsilon: Float) throws -> [Float] {
+  guard shape.count == 3, shape[1] == shape[2], iterations >= 1, epsilon >= 0 else { throw BadInput() }
+  let (n, size) = (shape[1], shape[1] * shape[1])
+  return stride(from: 0, to: logits.count, by: size).flatMap { start in
+    toySinkhorn(Array(logits[start..<start + size]), n: n, iterations: iterations, epsilon: epsilon)
+  }
+}
+
+/// One n × n matrix.
+private func toySinkhorn(_ logits: [Float], n: Int, iterations: Int, epsilon: Float) -> [Float] {
   var matrix = logits
   for row in 0..<n {
     let range = row * n..<(row + 1) * n

@@ -4,40 +4,32 @@ import Tensors
 import Testing
 import ToyEngine
 
-/// What it takes to hold an engine to the golden cases.
+/// All that it takes to hold an engine to the golden cases.
+struct Toy: ConformanceEngine {
+  let name = "toy"
+  let precision = PrecisionClass.fp32
+  var epsilonFactor: Float = 1
+
+  func answer(_ request: EngineRequest) throws -> EngineAnswer {
+    guard request.operation == "sinkhorn" else { return .unsupported("only sinkhorn") }
+    let logits: Tensor<Float> = try request.input("combination_logits")
+    let combination = try toySinkhorn(
+      logits.elements, shape: logits.shape, iterations: request.count("iterations"),
+      epsilon: Float(request.number("epsilon")) * epsilonFactor)
+    return .tensors(["combination": .float32(try Tensor(shape: logits.shape, elements: combination))])
+  }
+}
+
 @Suite struct ToyEngineTests {
-  @Test func sinkhornFollowsTheGoldenCases() throws {
-    let golden = try GoldenLibrary.bundled()
-    let entries = golden.manifest.cases.filter { $0.operation == "sinkhorn" && $0.expectedError == nil }
-    #expect(entries.count >= 15)
-    for entry in entries {
-      let goldenCase = try golden.load(entry)
-      let comparison = try goldenCase.compare("combination", run(goldenCase))
-      #expect(comparison.passed, "\(entry.id): \(comparison.sentence)")
-    }
+  @Test func theToyConforms() throws {
+    let report = try ConformanceReport(of: Toy(), GoldenLibrary.bundled(), filter: "hyper-connections/")
+    #expect(report.passed, "\(report.text)")
+    #expect(report.results.count { $0.outcome == .passed } >= 18)
   }
 
   @Test func aWrongEpsilonIsNoticed() throws {
-    let golden = try GoldenLibrary.bundled()
-    let entries = golden.manifest.cases.filter { $0.operation == "sinkhorn" && $0.expectedError == nil }
-    let failed = try entries.filter { entry in
-      let goldenCase = try golden.load(entry)
-      return try !goldenCase.compare("combination", run(goldenCase, epsilonFactor: 10)).passed
-    }
-    #expect(failed.count > 5)
-  }
-
-  private func run(_ goldenCase: GoldenCase, epsilonFactor: Float = 1) throws -> Tensor<Float> {
-    let logits = try #require(goldenCase.inputs["combination_logits"]?.reals(Float.self))
-    guard case .integer(let iterations)? = goldenCase.parameters["iterations"],
-      case .real(let epsilon)? = goldenCase.parameters["epsilon"]
-    else { throw GoldenError(goldenCase.entry.file, "has no iterations or no epsilon") }
-    let n = logits.shape[1]
-    let matrices = stride(from: 0, to: logits.count, by: n * n).flatMap { start in
-      toySinkhorn(
-        Array(logits.elements[start..<start + n * n]), n: n, iterations: Int(iterations),
-        epsilon: Float(epsilon) * epsilonFactor)
-    }
-    return try Tensor(shape: logits.shape, elements: matrices)
+    let wrong = Toy(epsilonFactor: 10)
+    let report = try ConformanceReport(of: wrong, GoldenLibrary.bundled(), filter: "hyper-connections/")
+    #expect(report.failures.count > 5)
   }
 }

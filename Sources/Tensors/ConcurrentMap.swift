@@ -4,7 +4,7 @@ import Foundation
 /// The results of a function on each element, in order, computed on all cores.
 ///
 /// Each result depends on its own element alone, so the number of cores changes nothing but the time.
-func concurrentMap<Element: Sendable, Result: Sendable>(
+public func concurrentMap<Element: Sendable, Result: Sendable>(
   _ elements: [Element], _ transform: @Sendable (Element) -> Result
 ) -> [Result] {
   let results = ResultBox<Result>(count: elements.count)

@@ -1,0 +1,58 @@
+import DeepSeekV4
+import GoldenTensors
+import KnownBugs
+import Tensors
+
+/// The slow path of this package as an engine, with a known bug in it if one is asked for.
+public struct ReferenceEngine: ConformanceEngine, Sendable {
+  public let name: String
+  public let version = "development"
+  private let path: VerificationPath
+  private let steps: StepSet
+
+  /// - Parameters:
+  ///   - path: in which precision it computes
+  ///   - bug: the id of a known bug to plant
+  /// - Throws: `GoldenError` if there is no such bug or it is not one wrong step.
+  public init(path: VerificationPath = .float, bug: String? = nil) throws {
+    self.path = path
+    guard let bug else {
+      (name, steps) = ("v4-oracle slow path", StepSet())
+      return
+    }
+    guard let known = KnownBug.all.first(where: { $0.id == bug }) else {
+      throw GoldenError("known bugs", "there is no '\(bug)'; v4-oracle golden kills lists them")
+    }
+    guard let wrong = known.steps else {
+      throw GoldenError("known bugs", "\(bug) is not one wrong step and cannot be planted")
+    }
+    (name, steps) = ("v4-oracle slow path with \(bug)", wrong)
+  }
+
+  public var precision: PrecisionClass { path.precision }
+
+  public var operations: [String]? { GoldenOperation.allCases.map(\.rawValue) }
+
+  /// - Throws: `InputError` if the input is refused, `GoldenError` if the case is not one of its operation.
+  public func answer(_ request: EngineRequest) throws -> EngineAnswer {
+    guard let operation = GoldenOperation(rawValue: request.operation) else {
+      return .unsupported("does not know the operation \(request.operation)")
+    }
+    let production =
+      switch path {
+      case .float: try operation.run(request, as: Float.self, steps: steps)
+      case .double: try operation.run(request, as: Double.self, steps: steps)
+      }
+    return .tensors(production.tensors.mapValues(StoredTensor.init))
+  }
+}
+
+extension StoredTensor {
+  /// Widened to 64 bits, without loss.
+  init(_ produced: ProducedTensor) {
+    switch produced {
+    case .reals(let tensor): self = .float64(tensor)
+    case .integers(let tensor): self = .int64(tensor.map { Int64($0) })
+    }
+  }
+}
