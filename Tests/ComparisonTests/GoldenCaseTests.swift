@@ -51,8 +51,8 @@ import Testing
     #expect(float.tensors.first { $0.name == "combination" }?.tolerance == tolerance.float)
     for precision in [PrecisionClass.tf32, .bf16, .fp8fp4] {
       let sentence =
-        "has measured tolerances for fp64 and fp32 only, so \(entry.id) cannot be judged as \(precision.rawValue)"
-      #expect(throws: GoldenError("manifest.json", sentence)) {
+        "is not there, and without measured budgets only fp64 and fp32 can be judged, not \(precision.rawValue)"
+      #expect(throws: GoldenError("budgets.json", sentence)) {
         try compare(goldenCase, goldenCase.judged, class: precision)
       }
     }

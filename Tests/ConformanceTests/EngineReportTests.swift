@@ -121,7 +121,7 @@ import Testing
   @Test(arguments: [PrecisionClass.tf32, .bf16, .fp8fp4]) func classesWithoutBudgetsAreRefused(
     precision: PrecisionClass
   ) throws {
-    let engine = TestEngine(precision: precision, body: try wrongAt(""))
+    let engine = TestEngine(precision: precision, body: try wrongAt("no case"))
     try withTemporaryFolder { folder in
       for name in ["manifest.json", "vectors"] {
         try FileManager.default.createSymbolicLink(
@@ -130,7 +130,8 @@ import Testing
       let library = try GoldenLibrary(directory: folder)
       #expect(throws: GoldenError.self) { try ConformanceReport(of: engine, library, filter: "sinkhorn") }
     }
-    #expect(try !report("sinkhorn", precision: precision, wrongAt("")).passed)
+    #expect(try report("sinkhorn", precision: precision, wrongAt("no case")).passed)
+    #expect(try !report("sinkhorn", precision: precision, wrongAt("two-streams")).passed)
   }
 
   @Test func theClassDecidesTheTolerance() throws {
