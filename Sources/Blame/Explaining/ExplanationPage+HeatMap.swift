@@ -66,9 +66,9 @@ private struct HeatMap {
     init(_ row: PlaceInModel.Row, _ column: String) { (self.row, self.column) = (row, column) }
   }
 
-  private static let pitch = 14
-  private static let side = 66
-  private static let gap = 7
+  private static let pitch = 12
+  private static let side = 60
+  private static let gap = 5
 
   init(_ explanation: Explanation) {
     var results: [Place: [StepResult]] = [:]
@@ -123,7 +123,7 @@ private struct HeatMap {
 
   private var columnLabels: [Markup] {
     zip(columns, offsets).flatMap { column, offset -> [Markup] in
-      let x = Self.side + offset + 10
+      let x = Self.side + offset + 9
       let above: Markup = "<text transform=\"translate(\(x) \(top - 5)) rotate(-90)\">\(column)</text>"
       guard isTall else { return [above] }
       let below: Markup = """
@@ -138,8 +138,8 @@ private struct HeatMap {
       cell(Place(row, column), x: Self.side + offset, y: y)
     }
     return """
-      <text x="\(Self.side - 6)" y="\(y + 10)" text-anchor="end">\(row.label)</text>\
-      <text x="\(Self.side + gridWidth + 6)" y="\(y + 10)">\(row.label)</text>
+      <text x="\(Self.side - 6)" y="\(y + 9)" text-anchor="end">\(row.label)</text>\
+      <text x="\(Self.side + gridWidth + 6)" y="\(y + 9)">\(row.label)</text>
       \(Markup(cells))
       """
   }
@@ -147,13 +147,13 @@ private struct HeatMap {
   private func cell(_ place: Place, x: Int, y: Int) -> Markup? {
     guard let cell = cells[place], let name = names[place] else { return nil }
     let frame: Markup = first.contains(place) ? " first" : ""
-    let side = Self.pitch - 2
+    let side = Self.pitch - 1
     let rect: Markup = """
       <rect class="\(cell.style)\(frame)" x="\(x)" y="\(y)" width="\(side)" height="\(side)"><title>\(name)
       \(Self.words(for: cell))</title></rect>
       """
     guard cell.isTie, cell.wrong == 0 else { return rect }
-    return "\(rect)<circle class=\"tie\" cx=\"\(x + side / 2)\" cy=\"\(y + side / 2)\" r=\"3\"/>"
+    return "\(rect)<circle class=\"tie\" cx=\"\(x + side / 2)\" cy=\"\(y + side / 2)\" r=\"2.5\"/>"
   }
 
   private static func words(for cell: HeatCell) -> Markup {

@@ -13,7 +13,7 @@ extension ExplanationPage {
     return """
       <section id="steps">
       <h2>Wrong steps</h2>
-      <p class="note">In the order of computation. Each is wrong on its own, on right or wrong values alike.</p>
+      <p class="note">In the order of computation. Each is wrong on its own, whatever was wrong before it.</p>
       \(Markup(steps))
       </section>
       """

@@ -50,7 +50,7 @@ extension ExplanationPage {
     .beside svg, .plot { max-width: 100%; height: auto; }
     .wide .plot { max-width: none; }
     svg text { fill: var(--ink); font-size: 11px; }
-    .map text { font-size: 10px; fill: var(--dim); }
+    .map text { font-size: 9.5px; fill: var(--dim); }
     svg .power { font-size: 8px; }
     .hidden { position: absolute; }
     .legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; margin: 0.3rem 0; padding: 0; list-style: none; font-size: 0.88rem; }
@@ -61,7 +61,7 @@ extension ExplanationPage {
     .inherited { fill: var(--inherited); }
     .missing { fill: url(#hatch); stroke: var(--line); stroke-width: 0.6; }
     .hatchline { fill: var(--hatch); }
-    .first { stroke: var(--ink); stroke-width: 1.8; }
+    .first { stroke: var(--ink); stroke-width: 1.6; }
     .legend .first { fill: none; }
     .tie { fill: var(--paper); stroke: var(--ink); stroke-width: 1; }
     .grid { stroke: var(--line); stroke-width: 1; }
