@@ -10,7 +10,7 @@ extension ExplanationPage {
     @media (prefers-color-scheme: dark) {
       :root { --paper: #14171b; --card: #1d2127; --line: #3a414b; --ink: #e4e8ed; --dim: #9aa4b1; --link: #79b4ff;
         --good: #5f9bd8; --bad: #ff6a5e; --passed: #4cc38a; --inherited: #6a717c; --hatch: #59616d;
-        --k0: #1d3040; --k1: #234258; --k2: #2c5a7a; --k3: #6b5a1f; --k4: #93701f; --k5: #bd7d22; --k6: #e08330;
+        --k0: #1d3040; --k1: #234258; --k2: #2c5a7a; --k3: #7d6a22; --k4: #a07a1f; --k5: #bd7d22; --k6: #e08330;
         --k7: #f5683f; --k8: #ff4a6c; --k9: #ff8fe0; } }
     * { box-sizing: border-box; }
     body { margin: 0 auto; padding: 1.5rem; max-width: 84rem; background: var(--paper); color: var(--ink);
