@@ -12,7 +12,7 @@
 /// bus error (SIGBUS), which no check here can prevent.
 final class MappedFile: @unchecked Sendable {
   // Sendable, because the memory is never written and lives as long as this object.
-  private let start: UnsafeRawPointer?
+  fileprivate let start: UnsafeRawPointer?
   /// What errors call it.
   let name: String
   /// Its size in bytes.
@@ -53,6 +53,17 @@ final class MappedFile: @unchecked Sendable {
   ) throws(Failure) -> Result {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "\(range) is outside the file")
     return try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(start: start, count: count)[range]))
+  }
+}
+
+extension MappedFile {
+  /// Says that a range will not be looked at again soon, so that its pages count no longer as memory of this process.
+  /// Looking at it all the same fetches them again.
+  func forget(_ range: Range<Int>) {
+    let page = Int(getpagesize())
+    let first = range.lowerBound / page * page
+    guard let start, !range.isEmpty else { return }
+    madvise(UnsafeMutableRawPointer(mutating: start + first), range.upperBound - first, MADV_DONTNEED)
   }
 }
 

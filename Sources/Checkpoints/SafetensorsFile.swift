@@ -127,6 +127,14 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
+  /// Gives back the memory that reading some rows took, where files are read once from end to end.
+  ///
+  /// - Parameter rows: as for `reals`
+  /// - Throws: `CheckpointError` if there is no such tensor or row.
+  public func forget(_ name: String, rows: Range<Int>? = nil) throws(CheckpointError) {
+    file.forget(try part(of: name, rows: rows).range)
+  }
+
   /// Where some rows of a tensor are.
   private func part(
     of name: String, rows: Range<Int>?

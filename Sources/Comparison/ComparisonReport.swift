@@ -46,12 +46,12 @@ public struct ComparisonReport: Codable, Sendable {
       return "first tensor above tolerance: \(first.name), \(first.remark ?? "")\(others)"
     }
     if let problem = problems.first { return problem }
-    if let name = missing.first { return "\(missing.count) expected tensors are missing, first \(name)" }
-    if let name = extra.first { return "\(extra.count) tensors are left over, first \(name)" }
+    if let name = missing.first { return "missing in the candidate: \(missing.count), first \(name)" }
+    if let name = extra.first { return "left over in the candidate: \(extra.count), first \(name)" }
     if computed.isEmpty { return "no tensor was compared" }
-    guard passed else { return "the data of all \(computed.count) tensors is too narrow to tell right from wrong" }
+    guard passed else { return "the data of every tensor (\(computed.count)) is too narrow to tell right from wrong" }
     let unclear = computed.count { $0.verdict == .cannotTell }
     let but = unclear > 0 ? ", but \(unclear) of them cannot tell" : ""
-    return "\(computed.count) tensors agree\(but)"
+    return computed.count == 1 ? "1 tensor agrees" : "\(computed.count) tensors agree\(but)"
   }
 }

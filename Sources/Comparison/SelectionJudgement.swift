@@ -48,8 +48,10 @@ struct SelectionJudgement {
       return
     }
     let pairs = missing.isEmpty ? zip(expected, got).filter { $0 != $1 } : zip(missing, added).map { ($0, $1) }
-    let gap = try gap(token, pairs, setsDiffer: !missing.isEmpty)
-    if missing.count == added.count, let gap, gap <= allowed, !(ordered && gap == 0) {
+    // What is added must be new: an entry that is chosen twice is wrong, whatever its score.
+    let isSwap = !added.contains(where: expected.contains)
+    let gap = isSwap ? try gap(token, pairs, setsDiffer: !missing.isEmpty) : nil
+    if let gap, (0...allowed).contains(gap), !(ordered && gap == 0) {
       ties += 1
       return
     }

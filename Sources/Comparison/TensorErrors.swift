@@ -11,6 +11,10 @@ public struct TensorErrors: Codable, Equatable, Sendable {
     public let index: [Int]
     public let expected: Double
     public let got: Double
+
+    public init(index: [Int], expected: Double, got: Double) {
+      (self.index, self.expected, self.got) = (index, expected, got)
+    }
   }
 
   public private(set) var elements = 0

@@ -21,11 +21,6 @@ public struct TensorMap: Sendable {
 
   /// No rules: every tensor has our name and layout.
   public static let none = TensorMap(rules: [], ignored: [])
-
-  init(rules: [Rule], ignored: [String]) {
-    self.rules = rules
-    self.ignored = ignored
-  }
 }
 
 /// One step on the way from their layout to ours.

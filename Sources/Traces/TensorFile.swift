@@ -52,8 +52,9 @@ public final class TensorFile {
       return Description(shape: shape, elementType: elementType, stored: elementType.rawValue)
     case .safetensors(let file):
       let stored = try stored(tensor, in: file)
-      return Description(
-        shape: stored.shape, elementType: try elementType(of: stored), stored: stored.type.rawValue)
+      let elementType = try elementType(of: stored)
+      let word = [.bfloat16: "bfloat16", .float16: "float16"][stored.type] ?? elementType.rawValue
+      return Description(shape: stored.shape, elementType: elementType, stored: word)
     }
   }
 
@@ -66,6 +67,8 @@ public final class TensorFile {
     switch storage {
     case .hdf5(let file): return try file.tensor(at: tensor, rows: rows)
     case .safetensors(let file):
+      // The file may be larger than memory: without this, all that was read would count as memory in use.
+      defer { try? file.forget(tensor, rows: rows) }
       switch try elementType(of: stored(tensor, in: file)) {
       case .float32: return .float32(try file.reals(tensor, rows: rows))
       case .float64: return .float64(try file.reals(tensor, rows: rows))
@@ -152,7 +155,7 @@ extension TensorFile {
     public let shape: [Int]
     /// As it is read.
     public let elementType: ElementType
-    /// As it is stored, in the words of the file: `BF16`, `float32`.
+    /// As it is stored: the element type, or `bfloat16` or `float16`.
     public let stored: String
   }
 }

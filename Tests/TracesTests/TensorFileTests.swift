@@ -67,7 +67,7 @@ import Traces
       #expect(try file.read("f") == .float32(Tensor(shape: [2], elements: [-1, 0x1p-24])))
       let description = try file.description(of: "b")
       #expect(description.elementType == .float32)
-      #expect(description.stored == "BF16")
+      #expect(description.stored == "bfloat16")
       #expect(throws: GoldenError("file", "q is stored as F8_E4M3, which is not read here")) { try file.read("q") }
     }
   }

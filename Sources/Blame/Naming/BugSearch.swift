@@ -50,12 +50,18 @@ public struct BugSearch {
     var planted: [KnownBug] = []
     var findings: [BugFinding] = []
     while !remaining.isEmpty, findings.count < Self.mostAtOnce {
-      let candidates = try candidates(for: remaining, beside: planted, progress: progress)
-      if let best = candidates.first, best.left.count < remaining.count {
-        findings.append(BugFinding(candidates, of: remaining))
-        planted.append(best.bug)
-        remaining = best.left
-      } else if let (first, second) = try pair(for: remaining, beside: planted, progress: progress) {
+      let looks = looks(at: remaining)
+      let explaining = try firstResult(looks) { look -> [BugCandidate]? in
+        let found = try candidates(look, for: remaining, beside: planted, progress: progress)
+        return found.first.map { $0.left.count < remaining.count } ?? false ? found : nil
+      }
+      if let explaining {
+        findings.append(BugFinding(explaining, of: remaining))
+        planted.append(explaining[0].bug)
+        remaining = explaining[0].left
+      } else if let (first, second) = try firstResult(looks, { look in
+        try pair(look, for: remaining, beside: planted, progress: progress)
+      }) {
         findings.append(BugFinding([first], of: remaining, left: second, together: second.bug.id))
         findings.append(BugFinding([second], of: remaining, left: second, together: first.bug.id))
         planted += [first.bug, second.bug]
@@ -67,12 +73,30 @@ public struct BugSearch {
     return findings
   }
 
+  /// A part of the model to look at first, and what is wrong in it. No part: the whole.
+  private typealias Look = (parts: Set<ModelPart>?, near: Unexplained)
+
+  /// The parts that are wrong, one by one, if they can be run alone; or else the whole.
+  private func looks(at remaining: Unexplained) -> [Look] {
+    let parts = remaining.parts
+    let canRunAlone = trace.calls.allSatisfy { call in
+      parts.allSatisfy { $0.streamsBefore.map(call.names.contains) ?? true }
+    }
+    return canRunAlone ? parts.map { ([$0], remaining.restricted(to: [$0])) } : [(nil, remaining)]
+  }
+
+  private func firstResult<Found>(_ looks: [Look], _ find: (Look) throws -> Found?) rethrows -> Found? {
+    for look in looks {
+      if let found = try find(look) { return found }
+    }
+    return nil
+  }
+
   /// Every bug that makes something right, the best first.
   private func candidates(
-    for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
+    _ look: Look, for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
   ) throws -> [BugCandidate] {
-    let parts = firstParts(of: remaining)
-    let near = parts.map(remaining.restricted) ?? remaining
+    let (parts, near) = look
     var quick: [BugCandidate] = []
     let tried = bugs(for: remaining, beside: planted)
     for (number, bug) in tried.enumerated() {
@@ -91,10 +115,9 @@ public struct BugSearch {
 
   /// Two bugs that only together make something right: where no tap lies between them, neither does alone.
   private func pair(
-    for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
+    _ look: Look, for remaining: Unexplained, beside planted: [KnownBug], progress: (Int, Int) -> Void
   ) throws -> (BugCandidate, BugCandidate)? {
-    let parts = firstParts(of: remaining)
-    let near = parts.map(remaining.restricted) ?? remaining
+    let (parts, near) = look
     let tried = bugs(for: remaining, beside: planted)
     let nearer = try tried.map { try candidate($0, beside: planted, for: near, parts: parts) }
       .filter { $0.distance < near.distance }.sorted { $0.distance < $1.distance }.prefix(Self.startsOfPairs)
@@ -118,15 +141,6 @@ public struct BugSearch {
     return bugs.filter { bug in
       bug.reaches(places, roundsNothing: roundsNothing) && !planted.contains { $0.id == bug.id }
     }
-  }
-
-  /// The first part that is wrong, for a quick look; nil if it cannot be run alone.
-  private func firstParts(of remaining: Unexplained) -> Set<ModelPart>? {
-    let parts = remaining.firstParts(1)
-    let recorded = trace.calls.allSatisfy { call in
-      parts.allSatisfy { $0.streamsBefore.map(call.names.contains) ?? true }
-    }
-    return recorded ? parts : nil
   }
 
   private func candidate(
@@ -185,11 +199,14 @@ struct Unexplained {
   var count: Int { wrong.count + leftOver.count }
   var isEmpty: Bool { count == 0 }
 
-  /// The parts of the model that are wrong, the first ones.
-  func firstParts(_ number: Int) -> Set<ModelPart> {
-    var parts: Set<ModelPart> = []
-    for place in wrong where parts.count < number { parts.insert(ModelPart(ofName: place.name)) }
-    return parts.isEmpty ? Set(leftOver.map { ModelPart(ofName: $0.name) }) : parts
+  /// The parts of the model that are wrong, in order.
+  var parts: [ModelPart] {
+    var parts: [ModelPart] = []
+    for place in wrong + leftOver.sorted(by: { $0.name < $1.name }) {
+      let part = ModelPart(ofName: place.name)
+      if !parts.contains(part) { parts.append(part) }
+    }
+    return parts
   }
 
   func restricted(to parts: Set<ModelPart>) -> Unexplained {
