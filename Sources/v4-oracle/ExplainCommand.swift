@@ -78,11 +78,12 @@ struct ExplainCommand: ParsableCommand {
       progress.report(done, of: total, what)
     }
     if let json { try writeJSON(explanation, to: json) }
+    let sources = StepSources()
     if let html {
-      let page = ExplanationPage(explanation, name: trace, sources: StepSources(), sourceURL: sourceURL)
+      let page = ExplanationPage(explanation, name: trace, sources: sources, sourceURL: sourceURL)
       try write(Data(page.html.utf8), to: html)
     }
-    if json != "-" { print(explanation.text(trace, sources: StepSources()), terminator: "") }
+    if json != "-" { print(explanation.text(trace, sources: sources), terminator: "") }
     guard explanation.passed else { throw CheckFailed() }
   }
 
