@@ -37,12 +37,15 @@ import Testing
     var elements: [String: Int] = [:]
     var classes: [String: Int] = [:]
     var text = ""
+    // On Linux the parser goes on where a tag is not closed, and says nothing.
+    private var open: [String] = []
+    private var isBalanced = true
 
     init(_ page: String) throws {
       super.init()
       let parser = XMLParser(data: Data(page.utf8))
       parser.delegate = self
-      let isWellFormed = parser.parse()
+      let isWellFormed = parser.parse() && open.isEmpty && isBalanced
       try #require(isWellFormed, "line \(parser.lineNumber): \(String(describing: parser.parserError))")
     }
 
@@ -50,9 +53,18 @@ import Testing
       _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
       attributes: [String: String]
     ) {
+      open.append(name)
       elements[name, default: 0] += 1
       for word in attributes["class"]?.split(separator: " ") ?? [] { classes["\(name).\(word)", default: 0] += 1 }
     }
+
+    func parser(
+      _ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?
+    ) {
+      if open.popLast() != name { isBalanced = false }
+    }
+
+    func parser(_ parser: XMLParser, parseErrorOccurred parseError: any Error) { isBalanced = false }
 
     func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
   }

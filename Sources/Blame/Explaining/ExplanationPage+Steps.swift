@@ -3,6 +3,8 @@ import GoldenTensors
 extension ExplanationPage {
   /// How many steps are shown unfolded.
   private static let unfolded = 4
+  /// How many values between two taps are shown unfolded.
+  private static let mostInView = 20
 
   /// The guilty steps, in the order of computation.
   var steps: Markup {
@@ -65,18 +67,26 @@ extension ExplanationPage {
   }
 
   private func surroundings(of guilty: GuiltyStep) -> Markup {
-    let after: Markup = guilty.after.isEmpty ? "nothing that is recorded" : codes(guilty.after)
     guard !guilty.between.isEmpty else {
-      return "<p>Computed from \(after), as recorded: the fault is in this step.</p>"
+      return guilty.after.isEmpty
+        ? "<p>Computed from the tokens: the fault is in this step.</p>"
+        : "<p>Computed from \(codes(guilty.after)), as recorded: the fault is in this step.</p>"
     }
+    let range: Markup =
+      guilty.after.isEmpty
+      ? "Nothing before it is recorded: the fault lies anywhere up to \(code(guilty.first.name))."
+      : "The fault lies after \(codes(guilty.after)) and not after \(code(guilty.first.name))."
     let between = guilty.between.map { missing -> Markup in
       "<li>\(code(missing.name)) <span class=\"dim\">\(missing.step), \(equationLink(missing.equation))</span></li>"
     }
+    let isLong = between.count > Self.mostInView
     return """
-      <p>The fault lies after \(after) and not after \(code(guilty.first.name)). Dump next:</p>
-      <ul class="dump">
+      <p>\(range)</p>
+      <details class="dump"\(isLong ? "" : " open=\"open\"" as Markup)><summary>dump next: \(counted(between.count, "value"))</summary>
+      <ul>
       \(Markup(between))
       </ul>
+      </details>
       """
   }
 }

@@ -44,7 +44,9 @@ extension ExplanationPage {
     .numbers td { padding: 0.1rem 0; font-variant-numeric: tabular-nums; }
     .list th { color: var(--dim); font-weight: normal; text-align: left; }
     .list th, .list td { padding: 0.15rem 1.2rem 0.15rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
-    .dump { margin: 0.2rem 0 0.4rem; padding-left: 1.3rem; }
+    .dump { margin: 0.2rem 0 0.4rem; }
+    .card .dump summary { font-size: inherit; font-weight: normal; }
+    .dump ul { margin: 0.2rem 0; padding-left: 1.6rem; }
     .wide { overflow-x: auto; max-width: 100%; }
     svg { display: block; }
     .beside svg, .plot { max-width: 100%; height: auto; }
