@@ -7,7 +7,7 @@ VENV_GOLDEN := .venv-golden
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-kills check-consumer golden golden-kills golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-kills check-consumer golden golden-kills golden-budgets golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -43,11 +43,16 @@ check-consumer: setup ## build and test a package that depends on this one by a 
 golden: setup $(VENV_GOLDEN)/ready ## make all golden cases anew (several GB of packages, once)
 	@$(VENV_GOLDEN)/bin/python golden/generators/build.py
 	@$(MAKE) --no-print-directory golden-kills
+	@$(MAKE) --no-print-directory golden-budgets
 
 golden-kills: setup $(VENV)/ready ## record in the manifest which known bugs each case kills
 	@$(SWIFT) build -c release --product v4-oracle
 	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle golden kills --golden golden --json .build/kills.json
 	@$(VENV)/bin/python golden/generators/build.py --kills .build/kills.json
+
+golden-budgets: setup ## measure anew what the coarser precision classes may be off by (some minutes)
+	@$(SWIFT) build -c release --product v4-oracle
+	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle golden budgets --golden golden --out golden/budgets.json
 
 golden-check: $(VENV_GOLDEN)/ready ## make all golden cases anew in a temporary folder and compare
 	@$(VENV_GOLDEN)/bin/python golden/generators/build.py --check

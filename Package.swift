@@ -123,7 +123,9 @@ let package = Package(
     .testTarget(
       name: "ComparisonTests",
       dependencies: ["Checkpoints", "Comparison", "GoldenTensors", "Traces", "TestSupport", "v4-oracle"]),
-    .testTarget(name: "BlameTests", dependencies: ["Blame", "DeepSeekV4", "KnownBugs", "TestSupport"]),
+    .testTarget(
+      name: "BlameTests",
+      dependencies: ["Blame", "DeepSeekV4", "GoldenTensors", "KnownBugs", "Taps", "TestSupport", "v4-oracle"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]

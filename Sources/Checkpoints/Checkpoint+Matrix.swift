@@ -43,7 +43,8 @@ extension Checkpoint {
     guard rows.lowerBound >= 0, rows.upperBound <= codes.shape[0] else {
       throw CheckpointError(file, "\(quoted(codes.name)) has the shape \(codes.shape), not the rows \(rows)")
     }
-    let blocks = try explaining(codes.name, in: file) { () throws(InputError) in try weightBlocks(format, steps: steps) }
+    let blocks = try explaining(codes.name, in: file) { () throws(InputError) in try weightBlocks(format, steps: steps)
+    }
     let scaleName = try scaleName(of: codes, in: file, blocks)
     // The rows of whole blocks, from the first one that is wanted.
     let blockRows = rows.lowerBound / blocks.rows..<(rows.upperBound + blocks.rows - 1) / blocks.rows

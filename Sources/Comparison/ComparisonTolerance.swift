@@ -16,17 +16,11 @@ public func traceTolerance(scale: Double, class precision: PrecisionClass) -> Do
 
 /// What a tensor of a golden case may be off by, in the measure of its judge; nil where it is exact.
 ///
+/// - Parameter budgets: of the library; without them only fp64 and fp32 have a tolerance
 /// - Throws: `GoldenError` if the class has no measured tolerance.
 public func tolerance(
-  of tensor: String, in entry: GoldenManifest.CaseEntry, class precision: PrecisionClass
+  of tensor: String, in entry: GoldenManifest.CaseEntry, class precision: PrecisionClass,
+  budgets: PrecisionBudgets? = nil
 ) throws(GoldenError) -> Double? {
-  switch precision {
-  case .fp64: entry.tensors[tensor]?.tolerance?.double
-  case .fp32: entry.tensors[tensor]?.tolerance?.float
-  case .tf32, .bf16, .fp8fp4:
-    throw GoldenError(
-      "manifest.json",
-      "has measured tolerances for fp64 and fp32 only, so \(entry.id) cannot be judged as "
-        + precision.rawValue)
-  }
+  try CaseTolerances(entry, precision, budgets: budgets).tolerance(tensor)
 }

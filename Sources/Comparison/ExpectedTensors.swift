@@ -21,21 +21,24 @@ public struct ExpectedTensors {
 
   /// Everything that a case asks of an engine, at the root of the candidate.
   ///
+  /// - Parameter budgets: of the library, for the classes coarser than float32
   /// - Throws: `GoldenError` if the case has to be refused, so that there is nothing to compare, or the class has no
   ///   measured tolerances.
-  public init(_ goldenCase: GoldenCase, class precision: PrecisionClass) throws {
+  public init(
+    _ goldenCase: GoldenCase, class precision: PrecisionClass, budgets: PrecisionBudgets? = nil
+  ) throws {
     let entry = goldenCase.entry
     guard entry.expectedError == nil else {
       throw GoldenError(entry.file, "the case has to be refused, so there are no tensors to compare")
     }
     let judged = goldenCase.judged
-    for name in judged.keys { _ = try Comparison.tolerance(of: name, in: entry, class: precision) }
+    let tolerances = try CaseTolerances(entry, precision, budgets: budgets)
     name = entry.id
     names = GoldenCase.inOrderOfComputation(judged.keys)
     starts = nil
     basis = "measured, \(precision.rawValue)"
     source = { TensorSource(judged[$0]!) }
-    measure = { name, _ in try goldenCase.measure(of: name, class: precision) }
+    measure = { name, _ in try goldenCase.measure(of: name, tolerances) }
   }
 
   /// Every tensor of a file.
@@ -86,29 +89,28 @@ extension GoldenCase {
   /// How an expected tensor is judged.
   ///
   /// - Throws: `GoldenError` if the class has no tolerance for it, or the case lacks what its judge needs.
-  func measure(of name: String, class precision: PrecisionClass) throws -> TensorMeasure {
+  func measure(of name: String, _ tolerances: CaseTolerances) throws -> TensorMeasure {
     guard let listed = entry.tensors[name] else { throw GoldenError(entry.file, "expects no tensor \(name)") }
-    let allowed = try tolerance(of: name, in: entry, class: precision)
+    let allowed = tolerances.tolerance(name)
     switch listed.judge {
     case .absolute: return .absolute(tolerance: allowed ?? 0)
     case .relative: return .relative(tolerance: allowed ?? 0)
     case .rounded:
-      let before = try tolerance(of: "\(name).unrounded", in: entry, class: precision)
-      return .rounded(try roundingEvidence(of: name) { _ in before })
+      return .rounded(try roundingEvidence(of: name) { _ in tolerances.tolerance("\(name).unrounded") })
     case .exact, .notJudged:
       guard listed.dtype == .int64 else { return .exact }
-      return .selection(try selectionEvidence(of: name, class: precision), ordered: true)
+      return .selection(try selectionEvidence(of: name, tolerances), ordered: true)
     }
   }
 
   /// The scores beside a selection, or its margin: `index_scores` or `selection_scores` of the same operation, or
   /// `<…>margin`.
-  private func selectionEvidence(of name: String, class precision: PrecisionClass) throws -> SelectionEvidence {
+  private func selectionEvidence(of name: String, _ tolerances: CaseTolerances) throws -> SelectionEvidence {
     let last = name.split(separator: ".").last.map(String.init) ?? name
     let place = String(name.dropLast(last.count))
     guard let scores = ["selection": "index_scores", "indices": "selection_scores"][last] else { return .none }
     for (other, isMargin) in [(place + scores, false), (place + "margin", true)] {
-      guard let tensor = expected[other], let allowed = try tolerance(of: other, in: entry, class: precision) else {
+      guard let tensor = expected[other], let allowed = tolerances.tolerance(other) else {
         continue
       }
       let source = TensorSource(tensor)

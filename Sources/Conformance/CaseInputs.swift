@@ -1,4 +1,6 @@
 import GoldenTensors
+import LowPrecision
+import Taps
 import Tensors
 
 /// What a golden case hands to an operation, in the scalar type of a path, and a record of what was taken.
@@ -6,20 +8,45 @@ import Tensors
 /// Whatever is in the file has to be used: an input that an operation never asked for is an error of the harness.
 final class CaseInputs<Scalar: RealScalar> {
   private let request: EngineRequest
+  private let recorder: (any TapRecorder)?
+  let disturbance: Disturbance?
   private var taken: Set<String> = []
 
-  init(_ request: EngineRequest) {
+  /// - Parameters:
+  ///   - recorder: who listens at the taps of the operation
+  ///   - disturbance: what rounds inputs and weights, and numerics; nil leaves all as it is
+  init(_ request: EngineRequest, recorder: (any TapRecorder)? = nil, disturbance: Disturbance? = nil) {
     self.request = request
+    self.recorder = recorder
+    self.disturbance = disturbance
+  }
+
+  /// The hooks of the operation.
+  ///
+  /// - Parameters:
+  ///   - mode: where the case rounds
+  ///   - steps: how
+  ///   - collector: who listens besides
+  func hooks(
+    _ mode: NumericsMode = .exact, steps: any QuantizationSteps = .reference, collector: TapCollector? = nil
+  ) -> Hooks {
+    collector?.next = recorder
+    return Hooks(
+      numerics: disturbance?.numerics(mode) ?? Numerics(mode, steps: steps), recorder: collector ?? recorder)
+  }
+
+  private func disturbed(_ tensor: Tensor<Scalar>, _ name: String) -> Tensor<Scalar> {
+    disturbance?.input(tensor, name: name) ?? tensor
   }
 
   func input(_ name: String) throws -> Tensor<Scalar> {
     taken.insert("inputs/\(name)")
-    return try request.input(name)
+    return disturbed(try request.input(name), name)
   }
 
   func weight(_ name: String) throws -> Tensor<Scalar> {
     taken.insert("weights/\(name)")
-    return try request.weight(name)
+    return disturbed(try request.weight(name), name)
   }
 
   func integerInput(_ name: String) throws -> Tensor<Int> {

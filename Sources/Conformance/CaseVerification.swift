@@ -51,9 +51,7 @@ extension CaseResult {
     var problems: [String] = []
     var warnings: [String] = []
     do {
-      guard let operation = GoldenOperation(rawValue: entry.operation) else {
-        throw GoldenError(entry.file, "the operation \(entry.operation) is unknown")
-      }
+      let operation = try goldenCase.operation
       let production =
         switch path {
         case .float: try operation.run(goldenCase.request, as: Float.self, steps: steps)
@@ -64,7 +62,7 @@ extension CaseResult {
         problems.append("it was accepted; expected an error that begins with: \(expectedError)")
       } else {
         (comparisons, problems) = try goldenCase.compareAll(
-          production.tensors, as: (judgedAs ?? path).precision)
+          production.tensors, tolerances: CaseTolerances(entry, double: (judgedAs ?? path) == .double))
       }
     } catch let error as InputError {
       if let expectedError = entry.expectedError, error.description.hasPrefix(expectedError) {

@@ -14,6 +14,6 @@ extension GoldenCase {
   ///   - got: the engine's tensor; a `Tensor<Float>` is judged by the float tolerance, a `Tensor<Double>` by the double one
   /// - Throws: `GoldenError` if the case expects no tensor of that name.
   public func compare<Scalar: RealScalar>(_ name: String, _ got: Tensor<Scalar>) throws -> TensorComparison {
-    try comparison(name, ProducedTensor(got), as: Scalar.self == Float.self ? .fp32 : .fp64)
+    try comparison(name, ProducedTensor(got), tolerances: CaseTolerances(entry, double: Scalar.self == Double.self))
   }
 }

@@ -16,12 +16,12 @@ extension GoldenOperation {
     let hidden = try inputs.input("hidden")
     let layer = try attentionLayer(inputs, hidden, steps)
     var state = AttentionState<Scalar>(layer.layout)
-    let numerics = try numerics(inputs, steps)
-    let collector = TapCollector()
-    let hooks = Hooks(numerics: numerics, recorder: numerics.mode == .exact ? nil : collector)
+    let mode = try numericsMode(inputs)
+    let collector = mode == .exact ? nil : TapCollector()
+    let hooks = inputs.hooks(mode, steps: steps.quantization, collector: collector)
     let outputs = try feed(hidden, inputs, to: layer, &state, steps, hooks: hooks)
     var tensors = try layerTensors(outputs, entriesName: "compressed_entries")
-    if numerics.mode != .exact {
+    if let collector {
       tensors.merge(
         try unroundedTensors(
           collector,
@@ -43,9 +43,9 @@ extension GoldenOperation {
   func attentionFromState<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {
     let hidden = try inputs.input("hidden")
     let layer = try attentionLayer(inputs, hidden, steps)
-    let generator = StateGenerator(seed: try inputs.count("state_seed"))
+    let generator = StateGenerator(seed: try inputs.count("state_seed"), disturbance: inputs.disturbance)
     var state: AttentionState<Scalar> = try generator.state(layer.layout, position: inputs.count("start"))
-    let outputs = try feed(hidden, inputs, to: layer, &state, steps)
+    let outputs = try feed(hidden, inputs, to: layer, &state, steps, hooks: inputs.hooks())
     var tensors = try layerTensors(outputs, entriesName: "new_compressed_entries")
     let indexing = outputs.compactMap(\.indexing)
     if !indexing.isEmpty {
@@ -55,13 +55,13 @@ extension GoldenOperation {
   }
 
   /// How a case rounds: nowhere, unless it says otherwise.
-  func numerics<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Numerics {
+  func numericsMode<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>) throws -> NumericsMode {
     let name = try inputs.choiceIfPresent("numerics") ?? NumericsMode.exact.rawValue
     guard let mode = NumericsMode(rawValue: name) else {
       let modes = NumericsMode.allCases.map(\.rawValue).joined(separator: ", ")
       throw InputError(rawValue, "numerics must be one of \(modes), got \(name)")
     }
-    return Numerics(mode, steps: steps.quantization)
+    return mode
   }
 
   /// The tensors that numerics round, before and after, as far as a layer has them.
@@ -97,7 +97,7 @@ extension GoldenOperation {
   /// Feeds the tokens of `hidden` to a layer, in pieces.
   private func feed<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, _ inputs: CaseInputs<Scalar>, to layer: any AttentionLayer<Scalar>,
-    _ state: inout AttentionState<Scalar>, _ steps: StepSet, hooks: Hooks = .none
+    _ state: inout AttentionState<Scalar>, _ steps: StepSet, hooks: Hooks
   ) throws -> [AttentionOutput<Scalar>] {
     let drafts = try inputs.inputIfPresent("drafts")
     var outputs: [AttentionOutput<Scalar>] = []

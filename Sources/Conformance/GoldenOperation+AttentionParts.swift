@@ -40,7 +40,7 @@ extension GoldenOperation {
       normEpsilon: inputs.number("norm_epsilon"), rotary: rotaryConfiguration(inputs, headWidth: norm.count),
       steps: steps.compression, rotarySteps: steps.rotary)
     var state = compressor.emptyState
-    let output = try compressor(hidden, state: &state)
+    let output = try compressor(hidden, state: &state, hooks: inputs.hooks())
     return Production(tensors: [
       "pooled": ProducedTensor(output.pooled),
       "normalized": ProducedTensor(output.normalized),
@@ -58,11 +58,11 @@ extension GoldenOperation {
     let indexWidth = indexer.compressor.norm.count
     var state = AttentionState<Scalar>(
       AttentionLayout(headWidth: indexWidth, window: 1, ratio: indexer.compressor.ratio, indexWidth: indexWidth))
-    let numerics = try numerics(inputs, steps)
-    let collector = TapCollector()
+    let mode = try numericsMode(inputs)
+    let collector = mode == .exact ? nil : TapCollector()
     let indexing = try indexer(
       hidden, latent: latent, positions: Array(0..<hidden.shape[0]), state: &state,
-      hooks: Hooks(numerics: numerics, recorder: numerics.mode == .exact ? nil : collector)
+      hooks: inputs.hooks(mode, steps: steps.quantization, collector: collector)
     ) { position, finished in
       steps.attention.visibleBlocks(
         at: position, ratio: indexer.compressor.ratio, finished: finished, chunkLength: hidden.shape[0])
@@ -72,7 +72,7 @@ extension GoldenOperation {
     tensors["index_queries"] = ProducedTensor(indexing.queries)
     tensors["index_keys"] = ProducedTensor(indexing.newKeys)
     tensors["index_weights"] = ProducedTensor(indexing.weights)
-    if numerics.mode != .exact {
+    if let collector {
       tensors.merge(try unroundedTensors(collector, ["index_queries": "queries", "index_keys": "keys"])) { $1 }
     }
     return Production(tensors: tensors)
@@ -104,7 +104,7 @@ extension GoldenOperation {
       rows.append(
         try steps.attention.attend(
           queries.slice(token), entries: recent.rows(visible).appending(compressed.rows(chosen)), sinks: sinks,
-          rotary: rotary, window: window, visibleWindow: visible.count, hooks: .none))
+          rotary: rotary, window: window, visibleWindow: visible.count, hooks: inputs.hooks()))
     }
     return Production(tensors: ["attended": ProducedTensor(try Tensor.stacked(rows))])
   }

@@ -13,7 +13,7 @@ extension GoldenOperation {
     let hidden = try inputs.input("hidden")
     let rule = RoutingRule.learned(
       bias: try inputs.weight("bias"), expertsPerToken: try inputs.count("experts_per_token"))
-    let routing = try self.router(inputs, hidden, rule, steps)(hidden)
+    let routing = try self.router(inputs, hidden, rule, steps)(hidden, hooks: inputs.hooks())
     return Production(tensors: tensors(of: routing), warnings: routing.warnings)
   }
 
@@ -21,7 +21,8 @@ extension GoldenOperation {
     let hidden = try inputs.input("hidden")
     let rule = RoutingRule.hash(
       table: try inputs.integerWeight("token_experts"), strayBias: try inputs.weightIfPresent("bias"))
-    let routing = try self.router(inputs, hidden, rule, steps)(hidden, tokenIDs: inputs.integerInput("token_ids"))
+    let routing = try self.router(inputs, hidden, rule, steps)(
+      hidden, tokenIDs: inputs.integerInput("token_ids"), hooks: inputs.hooks())
     return Production(tensors: tensors(of: routing), warnings: routing.warnings)
   }
 
@@ -32,7 +33,7 @@ extension GoldenOperation {
       width: hidden.shape[1], gateProjection: inputs.weight("gate_projection"),
       upProjection: inputs.weight("up_projection"), downProjection: inputs.weight("down_projection"),
       clampLimit: inputs.number("clamp_limit"), steps: steps.expert)
-    let output = try expert(hidden, slotWeights: inputs.input("slot_weights"))
+    let output = try expert(hidden, slotWeights: inputs.input("slot_weights"), hooks: inputs.hooks())
     return Production(tensors: [
       "gate": ProducedTensor(output.gate),
       "up": ProducedTensor(output.up),
@@ -69,7 +70,7 @@ extension GoldenOperation {
         inputs.weight("shared_down_projection")
       ),
       clampLimit: inputs.number("clamp_limit"), steps: steps.expert)
-    let output = try mixture(hidden, tokenIDs: tokenIDs)
+    let output = try mixture(hidden, tokenIDs: tokenIDs, hooks: inputs.hooks())
     return Production(
       tensors: [
         "indices": .integers(output.routing.indices),

@@ -30,9 +30,9 @@ extension GoldenOperation {
       base: inputs.weight("base"), scale: inputs.weight("scale"), iterations: inputs.count("iterations"),
       epsilon: inputs.number("epsilon"), normEpsilon: inputs.number("norm_epsilon"), steps: steps.hyperConnection)
 
-    let coefficients = try site.coefficients(streams)
+    let coefficients = try site.coefficients(streams, hooks: inputs.hooks())
     var layerInput: Tensor<Scalar>?
-    let streamsOut = try site(streams) { input in
+    let streamsOut = try site(streams, hooks: inputs.hooks()) { input in
       layerInput = input
       return layerOutput
     }
@@ -54,7 +54,7 @@ extension GoldenOperation {
       streams: streams.shape[1], width: streams.shape[2], projection: inputs.weight("projection"),
       base: inputs.weight("base"), scale: inputs.weight("scale"), epsilon: inputs.number("epsilon"),
       normEpsilon: inputs.number("norm_epsilon"), steps: steps.hyperConnection)
-    let output = try head(streams)
+    let output = try head(streams, hooks: inputs.hooks())
     return Production(tensors: [
       "mixes": ProducedTensor(output.mixes),
       "gates": ProducedTensor(output.gates),

@@ -60,9 +60,9 @@ extension GoldenOperation {
   private func feed<Scalar: RealScalar>(
     _ inputs: CaseInputs<Scalar>, _ steps: StepSet, predicts: Bool
   ) throws -> (LanguageModel<Scalar>, [ModelOutput<Scalar>]) {
-    let numerics = try numerics(inputs, steps)
+    let mode = try numericsMode(inputs)
     let model = try languageModel(inputs, steps, predicts: predicts)
-    let hooks = Hooks(numerics: numerics)
+    let hooks = inputs.hooks(mode, steps: steps.quantization)
     let tokenIDs = try inputs.integerInput("token_ids").elements
     let drafts = try inputs.integerInputIfPresent("draft_ids")?.elements ?? []
     var state = model.emptyState
@@ -71,7 +71,7 @@ extension GoldenOperation {
       outputs.append(try model(Array(tokenIDs[range]), state: &state, hooks: hooks))
     } speculate: { range in
       let position = state.position
-      _ = try model(Array(drafts[range]), state: &state, hooks: hooks)
+      _ = try model(Array(drafts[range]), state: &state, hooks: hooks.silent)
       try state.rollBack(to: position, steps: steps.state)
     }
     guard !outputs.isEmpty else { throw InputError("model", "needs at least one token") }
@@ -98,6 +98,11 @@ extension GoldenOperation {
     let weights = GeneratedWeights(
       seed: try inputs.count("weights_seed"), configuration: configuration, rounded: rounded,
       steps: steps.quantization)
-    return try LanguageModel(configuration, weights: weights, steps: steps, angles: angles, predicts: predicts)
+    guard let disturbance = inputs.disturbance else {
+      return try LanguageModel(configuration, weights: weights, steps: steps, angles: angles, predicts: predicts)
+    }
+    return try LanguageModel(
+      configuration, weights: DisturbedWeights(source: weights, disturbance: disturbance), steps: steps, angles: angles,
+      predicts: predicts)
   }
 }

@@ -3,6 +3,7 @@ import ExpertRouting
 import GoldenTensors
 import HyperConnections
 import KnownBugs
+import Taps
 import Tensors
 
 /// A tensor that an operation produced.
@@ -18,6 +19,13 @@ enum ProducedTensor: Sendable {
 struct Production: Sendable {
   var tensors: [String: ProducedTensor]
   var warnings: [String] = []
+
+  /// Rounds what comes out.
+  fileprivate mutating func round(_ disturbance: Disturbance) {
+    for case (let name, .reals(let tensor)) in tensors {
+      tensors[name] = .reals(disturbance.rounded(tensor, name: "output \(name)"))
+    }
+  }
 }
 
 /// The operations of `golden/FORMAT.md`: how the inputs of a case become the tensors that it expects.
@@ -42,12 +50,16 @@ enum GoldenOperation: String, CaseIterable, Sendable {
   ///   - request: what goes in
   ///   - scalar: the type of the path
   ///   - steps: the correct ones, or those of a known bug
+  ///   - recorder: who listens at the taps, and may replace what passes
+  ///   - disturbance: the rounding errors of a precision class, on the way and on what comes out; of a path in Double
   /// - Throws: `InputError` if the operation refuses its input, `GoldenError` if the case is not one of this operation.
   func run<Scalar: RealScalar>(
-    _ request: EngineRequest, as scalar: Scalar.Type, steps: StepSet = StepSet()
+    _ request: EngineRequest, as scalar: Scalar.Type, steps: StepSet = StepSet(),
+    recorder: (any TapRecorder)? = nil, disturbance: Disturbance? = nil
   ) throws -> Production {
-    let inputs = CaseInputs<Scalar>(request)
-    let production = try produce(inputs, steps)
+    let inputs = CaseInputs<Scalar>(request, recorder: recorder, disturbance: disturbance)
+    var production = try produce(inputs, disturbance?.steps(steps) ?? steps)
+    if let disturbance { production.round(disturbance) }
     if let first = inputs.untouched.first {
       throw GoldenError(request.id, "the operation \(rawValue) has no use for \(first)")
     }

@@ -10,8 +10,13 @@ import TokenCompression
 /// ```
 struct StateGenerator {
   private let seed: UInt64
+  private let disturbance: Disturbance?
 
-  init(seed: Int) { self.seed = UInt64(bitPattern: Int64(seed)) }
+  /// - Parameter disturbance: what rounds the state; nil leaves it as it is
+  init(seed: Int, disturbance: Disturbance? = nil) {
+    self.seed = UInt64(bitPattern: Int64(seed))
+    self.disturbance = disturbance
+  }
 
   /// The tensors that a state is made of, by their numbers.
   private enum Part: UInt64 {
@@ -34,7 +39,8 @@ struct StateGenerator {
     for row in range {
       for column in 0..<width { elements.append(Scalar(value(part, row, column))) }
     }
-    try store.append(Tensor(shape: [range.count, width], elements: elements))
+    let values = try Tensor(shape: [range.count, width], elements: elements)
+    try store.append(disturbance?.input(values, name: "state \(part.rawValue)") ?? values)
     return store
   }
 

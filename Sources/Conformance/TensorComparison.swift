@@ -99,40 +99,49 @@ private func isSameClass(_ a: Double, _ b: Double) -> Bool {
 }
 
 extension GoldenCase {
-  /// Compares everything that was produced with everything that is expected.
+  /// Compares all tensors of an answer with what this case expects, in the order in which they are computed.
   ///
-  /// - Parameter precision: the class whose tolerance applies
-  /// - Returns: a comparison for each expected tensor that there is, in the order of computation, and a sentence for each
-  ///   that is missing or that nothing is known about
-  /// - Throws: `GoldenError` if the case lacks what a judge needs, or nothing is known of the class.
+  /// - Parameters:
+  ///   - answer: by name
+  ///   - replayed: what is expected in place of what the case holds
+  ///   - tolerances: which apply
+  /// - Returns: the comparisons, and a sentence for each tensor that is missing or that nobody asked for
+  /// - Throws: `GoldenError` if the case lacks what a judge needs.
   func compareAll(
-    _ tensors: [String: ProducedTensor], as precision: PrecisionClass
+    _ answer: [String: ProducedTensor], replayed: [String: StoredTensor] = [:], tolerances: CaseTolerances
   ) throws -> (comparisons: [TensorComparison], problems: [String]) {
-    let missing = Set(judged.keys).subtracting(tensors.keys)
-    let extra = Set(tensors.keys).subtracting(judged.keys)
+    let missing = Set(judged.keys).subtracting(answer.keys).sorted()
+    let extra = Set(answer.keys).subtracting(judged.keys).sorted()
     let comparisons = try GoldenCase.inOrderOfComputation(judged.keys).compactMap { name in
-      try tensors[name].map { try comparison(name, $0, as: precision) }
+      try answer[name].map { try comparison(name, $0, expected: replayed[name], tolerances: tolerances) }
     }
     return (
       comparisons,
-      missing.sorted().map { "the expected tensor \($0) was not produced" }
-        + extra.sorted().map { "the tensor \(plain($0)) was produced, but nothing is known about it" }
+      missing.map { "the expected tensor \($0) was not produced" }
+        + extra.map { "the tensor \(plain($0)) was produced, but nothing is known about it" }
     )
   }
 
   /// Compares one tensor with what this case expects.
   ///
-  /// - Parameter precision: the class whose tolerance applies
+  /// - Parameters:
+  ///   - expected: in place of what the case holds; nil for that
+  ///   - tolerances: which apply
   /// - Throws: `GoldenError` if the case says nothing of the tensor, or lacks what its judge needs.
-  func comparison(_ name: String, _ got: ProducedTensor, as precision: PrecisionClass) throws -> TensorComparison {
-    guard let stored = judged[name], let listed = entry.tensors[name] else {
+  func comparison(
+    _ name: String, _ got: ProducedTensor, expected replayed: StoredTensor? = nil, tolerances: CaseTolerances
+  ) throws -> TensorComparison {
+    guard let stored = replayed ?? judged[name], let listed = entry.tensors[name] else {
       throw GoldenError(entry.file, "expects no tensor \(name), only \(judged.keys.sorted())")
     }
-    let allowed = try tolerance(of: name, in: entry, class: precision)
-    let before = try tolerance(of: "\(name).unrounded", in: entry, class: precision)
-    let rounding = try listed.judge == .rounded ? roundingEvidence(of: name) { _ in before } : nil
+    let tolerance = tolerances.tolerance(name)
+    guard (tolerance != nil) == listed.judge.hasTolerance else {
+      throw GoldenError("budgets.json", "has no budget for \(name) of \(entry.id)")
+    }
+    let rounding =
+      try listed.judge == .rounded
+      ? roundingEvidence(of: name) { _ in tolerances.tolerance("\(name).unrounded") } : nil
     return .compare(
-      name, got: got, expected: stored, judge: listed.judge, tolerance: allowed,
-      rounding: rounding)
+      name, got: got, expected: stored, judge: listed.judge, tolerance: tolerance, rounding: rounding)
   }
 }

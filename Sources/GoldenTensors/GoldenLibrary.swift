@@ -40,6 +40,15 @@ public struct GoldenLibrary: Sendable {
   /// The entry with this id; nil if there is none.
   public func entry(_ id: String) -> GoldenManifest.CaseEntry? { manifest.cases.first { $0.id == id } }
 
+  /// The budgets of the coarser precision classes, read anew; nil if there is no `budgets.json`.
+  ///
+  /// - Throws: `GoldenError` if the file cannot be trusted, or was measured on other cases than these.
+  public func budgets() throws(GoldenError) -> PrecisionBudgets? {
+    let url = directory.appendingPathComponent("budgets.json")
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    return try PrecisionBudgets(contentsOf: url, manifest: manifest)
+  }
+
   /// Loads a case. Nothing of it is believed before its checksum is right.
   ///
   /// - Throws: `GoldenError` if the file is missing, is not the one the manifest knows, or contradicts it: names, shapes,

@@ -49,7 +49,7 @@ extension GoldenManifest {
   /// The `format_version` of the cases that this build reads.
   public static let supportedVersion = 1
 
-  private static func sentence(for error: DecodingError) -> String {
+  static func sentence(for error: DecodingError) -> String {
     let context: DecodingError.Context
     switch error {
     case .dataCorrupted(let found): context = found
@@ -61,9 +61,10 @@ extension GoldenManifest {
   }
 }
 
-private func requireKeys<Key: CodingKey & CaseIterable>(
+/// Requires an object of JSON to have these keys and no other.
+func requireKeys<Key: CodingKey & CaseIterable>(
   _: Key.Type, _ object: Any?, _ what: String, _ file: String
-) throws {
+) throws(GoldenError) {
   guard let object = object as? [String: Any] else { throw GoldenError(file, "\(what) is not an object") }
   let known = Set(Key.allCases.map(\.stringValue))
   if let unknown = object.keys.sorted().first(where: { !known.contains($0) }) {

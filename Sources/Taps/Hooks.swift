@@ -140,6 +140,8 @@ public enum RecordedTensor: Sendable {
   init<Scalar: RealScalar>(_ tensor: Tensor<Scalar>) {
     if let floats = tensor as? Tensor<Float> {
       self = .floats(floats)
+    } else if let doubles = tensor as? Tensor<Double> {
+      self = .doubles(doubles)
     } else {
       self = .doubles(tensor.map { Double($0) })
     }

@@ -77,7 +77,7 @@ struct CompareCommand: ParsableCommand {
     guard let entry = library.entry(expected) else {
       throw GoldenError(expected, "is neither a file nor the id of a golden case")
     }
-    return try ExpectedTensors(library.load(entry), class: precision)
+    return try ExpectedTensors(library.load(entry), class: precision, budgets: library.budgets())
   }
 }
 

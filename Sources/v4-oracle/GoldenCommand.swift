@@ -5,7 +5,9 @@ import GoldenTensors
 struct GoldenCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "golden", abstract: "Look after the golden cases.",
-    subcommands: [GoldenLintCommand.self, GoldenKillsCommand.self, GoldenExportCommand.self])
+    subcommands: [
+      GoldenLintCommand.self, GoldenKillsCommand.self, GoldenExportCommand.self, GoldenBudgetsCommand.self,
+    ])
 }
 
 struct GoldenLintCommand: ParsableCommand {

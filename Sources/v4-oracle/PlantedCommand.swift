@@ -48,7 +48,8 @@ struct PlantedCommand: ParsableCommand {
     let pairs: PlantedBugs?
 
     var passed: Bool {
-      single.unseen.isEmpty && (single.results.isEmpty || single.share(within: 1) >= 0.98 && single.share(within: 3) == 1)
+      single.unseen.isEmpty
+        && (single.results.isEmpty || single.share(within: 1) >= 0.98 && single.share(within: 3) == 1)
         && (pairs.map { $0.shareOfPairs >= 0.8 } ?? true)
     }
 

@@ -181,7 +181,7 @@ import Testing
       let claim = ShellEngine.claim.replacingOccurrences(of: "fp32", with: "bf16")
       let run = try engines.conform(onRun: "answer", started: claim)
       #expect(run.status == 2)
-      #expect(run.errors.contains("cannot be judged as bf16"))
+      #expect(run.errors.contains("only fp64 and fp32 can be judged, not bf16"))
     }
   }
 }

@@ -118,10 +118,19 @@ import Testing
     #expect(report.control?.unstable == ["tiny/hyper-connections/sinkhorn-two-streams"])
   }
 
-  @Test(arguments: [PrecisionClass.tf32, .bf16, .fp8fp4]) func classesWithoutTolerancesAreRefused(
+  @Test(arguments: [PrecisionClass.tf32, .bf16, .fp8fp4]) func classesWithoutBudgetsAreRefused(
     precision: PrecisionClass
   ) throws {
-    #expect(throws: GoldenError.self) { try report("sinkhorn", precision: precision, wrongAt("")) }
+    let engine = TestEngine(precision: precision, body: try wrongAt(""))
+    try withTemporaryFolder { folder in
+      for name in ["manifest.json", "vectors"] {
+        try FileManager.default.createSymbolicLink(
+          atPath: "\(folder)/\(name)", withDestinationPath: "\(GoldenLibrary.bundledDirectory)/\(name)")
+      }
+      let library = try GoldenLibrary(directory: folder)
+      #expect(throws: GoldenError.self) { try ConformanceReport(of: engine, library, filter: "sinkhorn") }
+    }
+    #expect(try !report("sinkhorn", precision: precision, wrongAt("")).passed)
   }
 
   @Test func theClassDecidesTheTolerance() throws {

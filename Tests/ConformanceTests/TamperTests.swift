@@ -65,7 +65,7 @@ import Testing
     try withTemporaryFolder { folder in
       let copy = folder + "/golden"
       try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
-      for name in ["manifest.json", "vectors"] {
+      for name in ["manifest.json", "budgets.json", "vectors"] {
         try FileManager.default.copyItem(
           atPath: "\(GoldenLibrary.bundledDirectory)/\(name)", toPath: "\(copy)/\(name)")
       }

@@ -156,6 +156,8 @@ class TransformersEngine(Engine):
             raise Unsupported("index_queries: there is no Hadamard transform")
         if case.operation == "model" and self.dtype == torch.float64 and parameters["angles"] != "exact":
             raise Unsupported("the float64 run forms its angles in float64")
+        if self.dtype != torch.float64 and parameters.get("angles") == "exact":
+            raise Unsupported("angles are formed in float32")
         if "rope_dims" in parameters and not attention_transformers.rotary_comparable(self.generator_case(case)):
             raise Unsupported("the range of YaRN is clamped otherwise" if parameters["rope_dims"] else
                               "no rotary dims are taken for all of them")

@@ -31,6 +31,26 @@ def schema_faults(manifest: Json, golden: Path) -> Iterator[str]:
         yield f"manifest.json: {error.json_path}: {error.message}"
 
 
+def budget_faults(manifest: Json, golden: Path) -> Iterator[str]:
+    """Where the budgets break their schema, were measured on other files, or lack a tensor."""
+    path = golden / "budgets.json"
+    if not path.exists():
+        yield "budgets.json: is not there"
+        return
+    budgets = json.loads(path.read_text())
+    schema = json.loads((golden / "budgets.schema.json").read_text())
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(budgets):
+        yield f"budgets.json: {error.json_path}: {error.message}"
+        return
+    for entry in manifest["cases"]:
+        wanted = {name for name, tensor in entry["tensors"].items() if tensor["tolerance"]}
+        case = budgets["cases"].get(entry["id"], {"sha256": entry["sha256"], "tensors": {}})
+        if case["sha256"] != entry["sha256"]:
+            yield f"budgets.json: {entry['id']} was measured on another file"
+        if case["tensors"].keys() != wanted:
+            yield f"budgets.json: {entry['id']} has budgets for other tensors than those with a tolerance"
+
+
 def listing_faults(manifest: Json, golden: Path) -> Iterator[str]:
     """Counts, ids, equations, and files that nobody lists."""
     cases = manifest["cases"]
@@ -193,6 +213,7 @@ def faults(golden: Path) -> Iterator[str]:
     if found:
         return
     yield from listing_faults(manifest, golden)
+    yield from budget_faults(manifest, golden)
     for entry in manifest["cases"]:
         yield from (f"{entry['id']}: {fault}" for fault in case_faults(entry, manifest, golden))
     if (golden / "read_case.py").read_text().strip() not in (golden / "README.md").read_text():

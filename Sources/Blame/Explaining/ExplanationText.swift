@@ -8,8 +8,10 @@ extension Explanation {
   ///   - name: of the trace
   ///   - sources: where steps are in the sources
   public func text(_ name: String, sources: StepSources) -> String {
-    ([heading(name)] + guilty.prefix(Self.mostSteps).map { text($0, sources) } + [moreSteps, names, unjudged, driftText])
-      .filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n\n\(verdict)\n"
+    ([heading(name)] + guilty.prefix(Self.mostSteps).map { text($0, sources) } + [
+      moreSteps, names, unjudged, driftText,
+    ])
+    .filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n\n\(verdict)\n"
   }
 
   private static let mostSteps = 4
@@ -43,7 +45,9 @@ extension Explanation {
       lines.append("  the fault lies after \(guilty.after.joined(separator: ", "))")
       lines.append("  dump next: \(guilty.between.map { "\($0.name) (\($0.step))" }.joined(separator: ", "))")
     }
-    if let source = sources.place(of: guilty.step) { lines.append("  see \(source.file):\(source.line), docs/equations.md") }
+    if let source = sources.place(of: guilty.step) {
+      lines.append("  see \(source.file):\(source.line), docs/equations.md")
+    }
     return lines.joined(separator: "\n")
   }
 
@@ -78,7 +82,8 @@ extension Explanation {
     let ties = results.count { $0.verdict == .tie }
     if ties > 0 {
       lines.append(
-        "\(count(ties, "selection")) differ where scores are too close to tell; what follows was run on the recorded ones")
+        "\(count(ties, "selection")) differ where scores are too close to tell; what follows was run on the recorded ones"
+      )
     }
     return lines.joined(separator: "\n")
   }
@@ -91,9 +96,11 @@ extension Explanation {
     let width = drift.map(\.name.count).max() ?? 0
     let lines = drift.map { layer in
       let value = layer.relativeRMS.value
-      let length = value > 0 && value.isFinite ? Int(32 * (log10(value) - low) / max(high - low, 1)) : value > 0 ? 32 : 0
+      let length =
+        value > 0 && value.isFinite ? Int(32 * (log10(value) - low) / max(high - low, 1)) : value > 0 ? 32 : 0
       return "  " + layer.name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
-        + brief(value).padding(toLength: 10, withPad: " ", startingAt: 0) + String(repeating: "▇", count: max(length, 0))
+        + brief(value).padding(toLength: 10, withPad: " ", startingAt: 0)
+        + String(repeating: "▇", count: max(length, 0))
     }
     return "Drift from the reference on the same tokens (relative RMS)\n" + lines.joined(separator: "\n")
   }

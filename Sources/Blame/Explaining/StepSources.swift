@@ -33,7 +33,9 @@ public struct StepSources: Sendable {
     guard let last = words.last else { return nil }
     let owner = words.count > 1 ? String(words[0]) : nil
     let file = files.filter { file in
-      owner.map { owner in file.lines.contains { $0.hasPrefix("extension \(owner)") || $0.hasPrefix("public struct \(owner)") } }
+      owner.map { owner in
+        file.lines.contains { $0.hasPrefix("extension \(owner)") || $0.hasPrefix("public struct \(owner)") }
+      }
         ?? true
     }
     for (path, lines) in file {

@@ -26,7 +26,8 @@ public struct BugFinding: Codable, Sendable {
   /// - Parameters:
   ///   - candidates: the best first, at least one
   ///   - pair: what it leaves together with another one
-  init(_ candidates: [BugCandidate], of remaining: Unexplained, left pair: BugCandidate? = nil, together: String? = nil) {
+  init(_ candidates: [BugCandidate], of remaining: Unexplained, left pair: BugCandidate? = nil, together: String? = nil)
+  {
     let best = candidates[0]
     self.together = together
     let same = candidates.prefix { $0.left.count == best.left.count && $0.closeness == best.closeness }

@@ -59,9 +59,12 @@ public struct BugSearch {
         findings.append(BugFinding(explaining, of: remaining))
         planted.append(explaining[0].bug)
         remaining = explaining[0].left
-      } else if let (first, second) = try firstResult(looks, { look in
-        try pair(look, for: remaining, beside: planted, progress: progress)
-      }) {
+      } else if let (first, second) = try firstResult(
+        looks,
+        { look in
+          try pair(look, for: remaining, beside: planted, progress: progress)
+        })
+      {
         findings.append(BugFinding([first], of: remaining, left: second, together: second.bug.id))
         findings.append(BugFinding([second], of: remaining, left: second, together: first.bug.id))
         planted += [first.bug, second.bug]
@@ -126,7 +129,9 @@ public struct BugSearch {
       progress(number, nearer.count)
       for bug in tried where bug.step != first.bug.step {
         let second = try candidate(bug, beside: planted + [first.bug], for: near, parts: parts)
-        guard second.left.count < near.count, best.map({ BugCandidate.isBetter(second, $0.1) }) ?? true else { continue }
+        guard second.left.count < near.count, best.map({ BugCandidate.isBetter(second, $0.1) }) ?? true else {
+          continue
+        }
         best = (first, second)
       }
     }

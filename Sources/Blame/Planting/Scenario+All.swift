@@ -18,9 +18,10 @@ extension Scenario {
     Scenario("repeated experts", .tiny, pieces: [13, 1], changes: WeightChanges(repeatsExperts: true)),
     Scenario(
       "small entries", rounded, pieces: [13, 1], numerics: .simulated,
-      changes: WeightChanges(factors: ["attn.kv_norm.weight": 1e-5, "indexer.compressor.norm.weight": 1e-5])),
+      changes: WeightChanges(factors: ["attn.kv_norm.weight": 1e-8, "indexer.compressor.norm.weight": 1e-8])),
     Scenario(
-      "small scales", .tinyDeployed, pieces: [9, 1], roundsWeights: true, changes: WeightChanges()),
+      "small scales", .tinyDeployed, pieces: [9, 1], roundsWeights: true,
+      changes: WeightChanges(factors: ["w1.weight": 0x1p-10, "w3.weight": 0x1p-10])),
     Scenario(
       "blocks of slots", .tinyDeployed.with { ($0.window, $0.ratios, $0.hashLayers) = (62, [4, 3, 2], 1) },
       pieces: [9, 1, 1], numerics: .deployed, roundsWeights: true),

@@ -36,8 +36,7 @@ public struct Scenario: Sendable {
   public func model<Scalar: RealScalar>(
     _ steps: StepSet, angles: AnglePolicy, keepsLayers: Bool = false
   ) throws -> LanguageModel<Scalar> {
-    let weights = ScenarioWeights(
-      base: GeneratedWeights(seed: seed, configuration: configuration, rounded: roundsWeights), changes: changes)
+    let weights = ScenarioWeights(seed: seed, configuration, rounded: roundsWeights, changes)
     return try LanguageModel(
       configuration, weights: weights.read(by: steps.quantization), steps: steps, angles: angles,
       keepsLayers: keepsLayers)

@@ -102,9 +102,11 @@ struct Noise {
 
   func disturbed(_ x: Tensor<Double>, name: String) -> Tensor<Double> {
     let width = max(x.shape.last ?? 1, 1)
-    let start = UInt64(bitPattern: Int64(seed)) &* 1_000_003 &+ name.utf8.reduce(14_695_981_039_346_656_037) {
-      ($0 ^ UInt64($1)) &* 1_099_511_628_211
-    }
+    let start =
+      UInt64(bitPattern: Int64(seed)) &* 1_000_003
+      &+ name.utf8.reduce(14_695_981_039_346_656_037) {
+        ($0 ^ UInt64($1)) &* 1_099_511_628_211
+      }
     var elements = x.elements
     for index in elements.indices {
       let place = byRows ? index / width : index

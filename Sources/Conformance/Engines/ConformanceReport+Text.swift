@@ -59,8 +59,18 @@ extension ConformanceReport {
     [
       ("Named bugs", (namedBugs ?? []).map { "\($0.caseID): \($0.bug), \($0.sentence)" }),
       ("Expected failures", expectedFailures.map { "\($0.id): \(plain($0.expectedFailure ?? ""))" }),
+      ("Ties: other selections that the precision cannot tell apart", ties),
       ("Unsupported", unsupported),
     ].filter { !$0.1.isEmpty }
+  }
+
+  private var ties: [String] {
+    results.flatMap { result in
+      result.ties.map { tie in
+        "\(result.id): \(tie.tensor) of \(tie.tokens) \(tie.tokens == 1 ? "token" : "tokens"), "
+          + "scores \(brief(tie.gap)) apart, \(brief(tie.margin)) may be"
+      }
+    }
   }
 
   /// The reasons for which cases are unsupported, each with how many.

@@ -1,4 +1,3 @@
-import Comparison
 import GoldenTensors
 
 /// What came of holding an engine to the golden cases.
@@ -69,7 +68,8 @@ public struct ConformanceReport: Codable, Sendable {
   ) throws {
     let entries = try library.entries(filter)
     // A class that nothing can be judged by is refused before the work.
-    _ = try tolerance(of: "", in: entries[0], class: engine.precision)
+    let budgets = try library.budgets()
+    for entry in entries { _ = try CaseTolerances(entry, engine.precision, budgets: budgets) }
     var control = RepeatControl(runs: repeats)
     var results: [EngineCaseResult] = []
     for entry in entries {
@@ -78,8 +78,8 @@ public struct ConformanceReport: Codable, Sendable {
       do {
         let goldenCase = try library.load(entry)
         let replies = Self.replies(reply, goldenCase, repeats)
-        try control.add(goldenCase, replies, as: engine.precision)
-        result = Self.worst(replies.map { EngineCaseResult(goldenCase, $0, as: engine.precision) })
+        try control.add(goldenCase, replies, CaseTolerances(entry, engine.precision, budgets: budgets))
+        result = Self.worst(replies.map { EngineCaseResult(goldenCase, $0, as: engine.precision, budgets: budgets) })
       } catch {
         result = EngineCaseResult(entry, problem: "\(error)")
       }

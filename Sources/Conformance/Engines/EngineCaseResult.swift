@@ -7,6 +7,8 @@ public struct EngineCaseResult: Codable, Sendable {
   public var outcome: Outcome
   /// One comparison for each expected tensor that came back, in the order of computation.
   public let comparisons: [TensorComparison]
+  /// Selections that differ and are right all the same; what follows them was judged under the engine's own.
+  public let ties: [SelectionTie]
   /// What went wrong beyond the tensors, one sentence each.
   public let problems: [String]
   /// The engine's own words: why it refused the input, or why it does not know how.
@@ -23,10 +25,11 @@ public struct EngineCaseResult: Codable, Sendable {
 
   private init(
     _ entry: GoldenManifest.CaseEntry, _ outcome: Outcome, comparisons: [TensorComparison] = [],
-    problems: [String] = [], words: String? = nil
+    ties: [SelectionTie] = [], problems: [String] = [], words: String? = nil
   ) {
     (id, component, operation) = (entry.id, entry.component, entry.operation)
-    (self.outcome, self.comparisons, self.problems, self.words) = (outcome, comparisons, problems, words)
+    (self.outcome, self.comparisons, self.ties) = (outcome, comparisons, ties)
+    (self.problems, self.words) = (problems, words)
   }
 
   /// A case that could not be judged.
@@ -34,8 +37,10 @@ public struct EngineCaseResult: Codable, Sendable {
 
   /// Judges what an engine says to a case.
   ///
-  /// - Parameter precision: whose tolerance applies
-  init(_ goldenCase: GoldenCase, _ reply: EngineReply, as precision: PrecisionClass) {
+  /// - Parameters:
+  ///   - precision: whose tolerance applies
+  ///   - budgets: of the library; nil if there are none
+  init(_ goldenCase: GoldenCase, _ reply: EngineReply, as precision: PrecisionClass, budgets: PrecisionBudgets?) {
     let entry = goldenCase.entry
     switch (reply, entry.expectedError) {
     case (.fault(let problem), _):
@@ -49,25 +54,19 @@ public struct EngineCaseResult: Codable, Sendable {
     case (.tensors, .some(let expectedError)):
       self.init(entry, problem: "it accepted an input that has to be refused: \(expectedError)")
     case (.tensors(let tensors), nil):
-      self.init(goldenCase, tensors, as: precision)
+      self.init(goldenCase, tensors, precision, budgets)
     }
   }
 
-  private init(_ goldenCase: GoldenCase, _ tensors: [String: StoredTensor], as precision: PrecisionClass) {
-    var unusable: [String] = []
-    var produced: [String: ProducedTensor] = [:]
-    for (name, tensor) in tensors {
-      produced[name] = ProducedTensor(tensor)
-      if produced[name] == nil {
-        unusable.append("the tensor \(plain(name)) holds \(tensor.elementType); results hold reals, int64 or int32")
-        produced[name] = .integers(Tensor(repeating: 0, shape: [0]))
-      }
-    }
+  private init(
+    _ goldenCase: GoldenCase, _ tensors: [String: StoredTensor], _ precision: PrecisionClass,
+    _ budgets: PrecisionBudgets?
+  ) {
     do {
-      let (comparisons, problems) = try goldenCase.compareAll(produced, as: precision)
-      let all = unusable.sorted() + problems
-      let passed = all.isEmpty && comparisons.allSatisfy(\.passed)
-      self.init(goldenCase.entry, passed ? .passed : .failed, comparisons: comparisons, problems: all)
+      let judgement = try CaseJudgement(goldenCase, answer: tensors, precision: precision, budgets: budgets)
+      self.init(
+        goldenCase.entry, judgement.passed ? .passed : .failed, comparisons: judgement.comparisons,
+        ties: judgement.ties, problems: judgement.problems)
     } catch {
       self.init(goldenCase.entry, problem: "\(error)")
     }

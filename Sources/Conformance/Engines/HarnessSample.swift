@@ -38,7 +38,9 @@ struct HarnessSample {
     else { return nil }
     let affected = try goldenCase.judged.keys.sorted().filter { name in
       guard let tensor = production.tensors[name] else { return false }
-      return try goldenCase.comparison(name, tensor, as: .fp32).multiple.value > KillMatrix.threshold
+      return try goldenCase.comparison(
+        name, tensor, tolerances: CaseTolerances(goldenCase.entry, double: false)
+      ).multiple.value > KillMatrix.threshold
     }
     guard !affected.isEmpty, case .tensors(let tensors) = session.reply(to: goldenCase) else { return nil }
     (self.goldenCase, self.tensors, changedRequest, self.affected) = (goldenCase, tensors, changed, affected)

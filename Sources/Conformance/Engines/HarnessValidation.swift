@@ -66,7 +66,7 @@ public struct HarnessValidation: Codable, Sendable {
   private mutating func addSetUp(_ session: EngineSession, _ library: GoldenLibrary) throws {
     let results = try library.manifest.cases.filter { $0.preset == "setup" }.map { entry in
       let goldenCase = try library.load(entry)
-      return EngineCaseResult(goldenCase, session.reply(to: goldenCase), as: engine.precision)
+      return EngineCaseResult(goldenCase, session.reply(to: goldenCase), as: engine.precision, budgets: nil)
     }
     let name = "passes the set-up cases: layout, element types, byte order"
     let supported = results.filter { $0.outcome != .unsupported }

@@ -1,4 +1,3 @@
-import Comparison
 import GoldenTensors
 import Tensors
 
@@ -23,7 +22,7 @@ public struct RepeatControl: Codable, Sendable {
   init(runs: Int) { self.runs = runs }
 
   /// Takes in what came of the runs of one case.
-  mutating func add(_ goldenCase: GoldenCase, _ replies: [EngineReply], as precision: PrecisionClass) throws {
+  mutating func add(_ goldenCase: GoldenCase, _ replies: [EngineReply], _ tolerances: CaseTolerances) {
     let tensors = replies.compactMap(\.tensors)
     guard let first = tensors.first else { return }
     guard tensors.count == replies.count, tensors.allSatisfy({ $0.keys == first.keys }) else {
@@ -38,19 +37,20 @@ public struct RepeatControl: Codable, Sendable {
     for other in tensors.dropFirst() {
       for (name, tensor) in first.sorted(by: { $0.key < $1.key }) {
         guard let again = other[name], !again.hasSameBits(as: tensor) else { continue }
-        try note(goldenCase, name, tensor, again, precision)
+        note(goldenCase, name, tensor, again, tolerances)
       }
     }
   }
 
   private mutating func note(
-    _ goldenCase: GoldenCase, _ name: String, _ first: StoredTensor, _ other: StoredTensor, _ precision: PrecisionClass
-  ) throws {
+    _ goldenCase: GoldenCase, _ name: String, _ first: StoredTensor, _ other: StoredTensor,
+    _ tolerances: CaseTolerances
+  ) {
     guard let one = ProducedTensor(first), let two = ProducedTensor(other) else { return }
     let judge = goldenCase.entry.tensors[name]?.judge ?? .exact
     let comparison = TensorComparison.compare(
       name, got: two, expected: StoredTensor(one), judge: judge.hasTolerance ? judge : .exact,
-      tolerance: try tolerance(of: name, in: goldenCase.entry, class: precision))
+      tolerance: tolerances.tolerance(name))
     let multiple = comparison.multiple.value
     if let largest, largest.multiple.value.isNaN || multiple <= largest.multiple.value { return }
     largest = Difference(id: goldenCase.entry.id, tensor: name, multiple: .init(multiple))

@@ -75,7 +75,7 @@ public struct CheckpointSynthesis {
 
 extension WeightFormat {
   /// How a checkpoint stores this format.
-  var encoding: MatrixEncoding {
+  public var encoding: MatrixEncoding {
     switch self {
     case .float32: .float32
     case .bfloat16: .bfloat16

@@ -1,0 +1,53 @@
+import Foundation
+import GoldenTensors
+import TestSupport
+import Testing
+
+struct ExplainCommandTests {
+  private let tokens = "5,17,9,30,2,41,8,8,23,11"
+
+  @Test func aTraceOfTheReferenceIsRight() throws {
+    try withTemporaryFolder { folder in
+      try synthesize(folder)
+      let (status, output, _) = try oracle("explain", "\(folder)/t.h5", "--checkpoint", "\(folder)/tiny")
+      #expect(status == 0)
+      #expect(output.contains("PASSED"))
+      #expect(output.contains("Drift"))
+    }
+  }
+
+  @Test func anotherCheckpointIsBlamed() throws {
+    try withTemporaryFolder { folder in
+      try synthesize(folder)
+      _ = try oracle("checkpoint", "synthesize", "--preset", "tiny", "--seed", "2", "--out", "\(folder)/other")
+      let (status, output, _) = try oracle(
+        "explain", "\(folder)/t.h5", "--checkpoint", "\(folder)/other", "--no-names", "--json", "-")
+      #expect(status == 1)
+      #expect(output.contains("\"passed\" : false"))
+    }
+  }
+
+  @Test func badInputIsRefused() throws {
+    try withTemporaryFolder { folder in
+      try synthesize(folder)
+      let checkpoint = ["--checkpoint", "\(folder)/tiny"]
+      try Data("no trace".utf8).write(to: URL(fileURLWithPath: "\(folder)/text"))
+      for arguments in [
+        ["\(folder)/text"] + checkpoint, ["\(folder)/none"] + checkpoint, ["\(folder)/t.h5", "--checkpoint", folder],
+        ["\(folder)/t.h5", "--layers", "7"] + checkpoint, ["\(folder)/t.h5", "--precision", "fp7"] + checkpoint,
+      ] {
+        let (status, _, errors) = try oracle(["explain"] + arguments)
+        #expect(status == 2, "\(arguments)")
+        #expect(errors.contains("rror: "))
+      }
+    }
+  }
+
+  private func synthesize(_ folder: String) throws {
+    _ = try oracle(
+      "checkpoint", "synthesize", "--preset", "tiny", "--format", "float32", "--seed", "1", "--out", "\(folder)/tiny")
+    let trace = try oracle(
+      "trace", "--checkpoint", "\(folder)/tiny", "--text-ids", tokens, "--prefill", "8", "--out", "\(folder)/t.h5")
+    #expect(trace.status == 0)
+  }
+}
