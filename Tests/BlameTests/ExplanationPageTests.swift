@@ -129,6 +129,21 @@ import Testing
     #expect((reading.classes["rect.bad"] ?? 0) + (reading.classes["rect.good"] ?? 0) == bars)
   }
 
+  @Test func oneLayerAloneIsComputedFromTheStreamsBeforeIt() throws {
+    let trace = try Self.trace("mhc-post-like-pre").keeping { !$0.hasSuffix("mixes") }
+    var options = ExplanationOptions()
+    options.names = false
+    options.replay.parts = [.layer(1)]
+    let explanation = try Explanation(trace, options: options) { steps in
+      try Self.scenario.model(steps, angles: .float32)
+    }
+    let first = try #require(explanation.guilty.first)
+    #expect(first.after == ["layers.0.hc_ffn.streams"])
+    let reading = try Reading(Self.page(explanation))
+    #expect(reading.text.contains("The fault lies after layers.0.hc_ffn.streams and not after layers.1.hc_attn.post."))
+    #expect(!reading.text.contains("layer 2"))
+  }
+
   @Test func withoutSourceURLNothingIsLinked() throws {
     let page = Self.page(try Self.explanation(Self.trace("mhc-post-like-pre")))
     #expect(page.contains("<code>Sources/HyperConnections/HyperConnectionSteps+Mixing.swift:"))
