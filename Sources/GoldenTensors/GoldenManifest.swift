@@ -101,6 +101,7 @@ public struct GoldenManifest: Codable, Equatable, Sendable {
       } else {
         switch try container.decode(String.self) {
         case "inf": value = .infinity
+        case "-inf": value = -.infinity
         case "nan": value = .nan
         case let text:
           throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is not a number")
@@ -113,7 +114,7 @@ public struct GoldenManifest: Codable, Equatable, Sendable {
       if value.isFinite {
         try container.encode(value)
       } else {
-        try container.encode(value.isNaN ? "nan" : "inf")
+        try container.encode(value.isNaN ? "nan" : value > 0 ? "inf" : "-inf")
       }
     }
 

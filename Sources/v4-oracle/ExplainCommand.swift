@@ -48,7 +48,17 @@ struct ExplainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write everything as JSON; - is standard output.", valueName: "file"))
   var json: String?
 
+  @Option(
+    help: ArgumentHelp("Write a report with drawings as a page of HTML that stands on its own.", valueName: "file"))
+  var html: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where the sources of this package are to be seen: what the report's links begin with.", valueName: "url"))
+  var sourceURL: String?
+
   func run() throws {
+    try checkReport()
     let recorded = FileTrace(try TraceFile(trace), precision: precision, numerics: numerics, angles: angles)
     let opened = try OpenCheckpoint(checkpoint)
     let rollBackDepth = recorded.deepestRollBack
@@ -68,7 +78,34 @@ struct ExplainCommand: ParsableCommand {
       progress.report(done, of: total, what)
     }
     if let json { try writeJSON(explanation, to: json) }
-    if json != "-" { print(explanation.text(trace, sources: StepSources()), terminator: "") }
+    let sources = StepSources()
+    if let html {
+      let page = ExplanationPage(explanation, name: trace, sources: sources, sourceURL: sourceURL)
+      try write(Data(page.html.utf8), to: html)
+    }
+    if json != "-" { print(explanation.text(trace, sources: sources), terminator: "") }
     guard explanation.passed else { throw CheckFailed() }
+  }
+
+  /// Before minutes of work, not after them.
+  private func checkReport() throws {
+    guard let html else {
+      guard sourceURL == nil else { throw InputError("explain", "--source-url is for the links of --html") }
+      return
+    }
+    let folder = URL(fileURLWithPath: html).deletingLastPathComponent().path
+    guard !html.isEmpty, html != "-", !isFolder(html), isFolder(folder) else {
+      throw InputError("explain", "--html must name a file in a folder that is there, got '\(html)'")
+    }
+    let schemes = ["https://", "http://", "file://"]
+    guard sourceURL.map({ url in schemes.contains(where: url.hasPrefix) }) ?? true else {
+      throw InputError(
+        "explain", "--source-url must begin with \(schemes.joined(separator: ", ")), got '\(sourceURL ?? "")'")
+    }
+  }
+
+  private func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 }

@@ -20,6 +20,8 @@ public struct Explanation: Codable, Sendable {
   public let drift: [LayerDrift]
   /// How many values the model passes, and how many of them are recorded.
   public let passedTaps, recordedTaps: Int
+  /// What the model passes and the trace lacks: in how many calls.
+  public let missing: [String: Int]
   /// What is recorded and the model does not pass.
   public let leftOver: [String]
   /// Parts that could not be run on the trace's values.
@@ -52,9 +54,11 @@ public struct Explanation: Codable, Sendable {
     guilty = GuiltyStep.all(in: replay, layers: layers)
     recordedTaps = replay.results.count
     passedTaps = replay.results.count + replay.missing.reduce(0) { $0 + $1.count }
+    missing = replay.missing.joined().reduce(into: [:]) { $0[$1, default: 0] += 1 }
     leftOver = Set(replay.leftOver.joined()).sorted()
     failures = replay.failures
-    results = replay.results
+    // Row by row, errors are kept with the guilty steps only: a trace can be wrong at thousands of places.
+    results = replay.results.map { $0.rows == nil ? $0 : $0.with($0.verdict) }
     if options.names, !passed {
       let search = BugSearch(trace, reference: replay, readsCodes: options.readsCodes, model: model)
       findings = try search.findings { progress("known bug", $0, $1) }

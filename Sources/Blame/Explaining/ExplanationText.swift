@@ -108,7 +108,7 @@ extension Explanation {
   private var verdict: String {
     if passed { return "PASSED  every recorded step is right" }
     if guilty.isEmpty { return "FAILED  no recorded step is wrong, but see above" }
-    let known = findings.isEmpty ? "no known bug explains it" : "\(count(findings.count, "known bug")) named"
+    let known = findings.isEmpty ? "no known bug is named" : "\(count(findings.count, "known bug")) named"
     return "FAILED  \(count(guilty.count, "wrong step")), \(known)"
   }
 

@@ -33,9 +33,7 @@ public struct GuiltyStep: Codable, Sendable {
       let judged = replay.results.filter { $0.tap == tap }
       let wrong = judged.filter { $0.verdict == .wrong }
       guard let first = wrong.first else { return nil }
-      let recorded = Set(replay.results.filter { $0.call == first.call }.map(\.name))
-      let (after, between) = surroundings(
-        of: first, recorded: recorded, missing: replay.missing[first.call], layers: layers)
+      let (after, between) = surroundings(of: first, in: replay, layers: layers)
       return GuiltyStep(
         tap: tap, step: first.step, equation: first.equation, first: first, wrong: wrong.count, judged: judged.count,
         worstMultiple: .init(wrong.map(\.multiple).max() ?? 0), after: after, between: between)
@@ -44,8 +42,11 @@ public struct GuiltyStep: Codable, Sendable {
 
   /// What a value is computed from, back to what is recorded.
   private static func surroundings(
-    of result: StepResult, recorded: Set<String>, missing: Set<String>, layers: Int
+    of result: StepResult, in replay: Replay, layers: Int
   ) -> (after: [String], between: [Unrecorded]) {
+    let missing = replay.missing[result.call]
+    let recorded = Set(replay.results.filter { $0.call == result.call }.map(\.name))
+    let ran = Set(recorded.union(missing).map { ModelPart(ofName: $0) })
     var (after, between): ([String], [Unrecorded]) = ([], [])
     var open = [result.name]
     var seen: Set<String> = []
@@ -55,7 +56,8 @@ public struct GuiltyStep: Codable, Sendable {
         if missing.contains(parent), let tap = Tap.named(parent) {
           between.append(Unrecorded(name: parent, step: tap.step, equation: tap.equation))
           open.append(parent)
-        } else if recorded.contains(parent) {
+        } else if recorded.contains(parent) || !ran.contains(ModelPart(ofName: parent)) {
+          // Others are not there in this kind of layer, or in these numerics.
           after.append(parent)
         }
       }

@@ -159,7 +159,8 @@ public struct BugSearch {
       let replay = try Replay(
         trace, model: model(steps), settings: ReplaySettings(parts: parts, noiseRuns: 0), budgets: budgets)
       let wrong = Unexplained(replay)
-      let left = others.count == planted.count ? wrong : wrong.intersection(remaining)
+      // What the planted ones explain stays explained, even where one of them is not planted now.
+      let left = planted.isEmpty ? wrong : wrong.intersection(remaining)
       return BugCandidate(
         bug: bug, left: left, closeness: remaining.closeness(in: replay), distance: remaining.distance(in: replay))
     } catch {  // the wrong step does not fit this model, or asks for weights that it does not have

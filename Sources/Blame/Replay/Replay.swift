@@ -20,7 +20,7 @@ public struct Replay: Sendable {
 
   /// Whether everything that could be judged is right, something was, and nothing is left over.
   public var isRight: Bool {
-    leftOver.allSatisfy(\.isEmpty) && results.contains { $0.verdict == .right }
+    failures.isEmpty && leftOver.allSatisfy(\.isEmpty) && results.contains { $0.verdict == .right }
       && !results.contains { $0.verdict == .wrong || $0.verdict == .inherited }
   }
 

@@ -36,15 +36,29 @@ struct StepJudge {
     }
     let (scale, worst, error, misplaced) = compare(got.elements, wanted.elements)
     let allowed = self.allowed(value, scale: scale)
+    let rows = error > allowed || misplaced != nil ? rowErrors(got, wanted) : nil
     if let misplaced {
       return result(
         value, error: .nan, scale: scale, budget: allowed, index: wanted.index(ofOffset: misplaced),
         recorded: got.elements[misplaced], computed: wanted.elements[misplaced],
-        problem: "NaN or infinity in the wrong place")
+        problem: "NaN or infinity in the wrong place", rows: rows)
     }
     return result(
       value, error: error, scale: scale, budget: allowed, index: wanted.count > 0 ? wanted.index(ofOffset: worst) : [],
-      recorded: wanted.count > 0 ? got.elements[worst] : nil, computed: wanted.count > 0 ? wanted.elements[worst] : nil)
+      recorded: wanted.count > 0 ? got.elements[worst] : nil, computed: wanted.count > 0 ? wanted.elements[worst] : nil,
+      rows: rows)
+  }
+
+  /// The largest error of each row; NaN where one of the two is finite and the other is not.
+  private func rowErrors(_ got: Tensor<Double>, _ wanted: Tensor<Double>) -> RowErrors? {
+    guard known == nil, wanted.rank > 1, wanted.count > 0 else { return nil }
+    let width = wanted.count / wanted.shape[0]
+    return RowErrors(
+      (0..<wanted.shape[0]).map { row in
+        let range = row * width..<(row + 1) * width
+        let (_, _, error, misplaced) = compare(Array(got.elements[range]), Array(wanted.elements[range]))
+        return misplaced == nil ? error : .nan
+      })
   }
 
   /// Scale, place and size of the largest error, and the first place where one is finite and the other is not.
@@ -91,14 +105,15 @@ struct StepJudge {
 
   private func result(
     _ value: ReplayedValue, error: Double = .nan, scale: Double = 0, budget: Double = 0, index: [Int] = [],
-    recorded: Double? = nil, computed: Double? = nil, problem: String? = nil, isTie: Bool = false
+    recorded: Double? = nil, computed: Double? = nil, problem: String? = nil, isTie: Bool = false,
+    rows: RowErrors? = nil
   ) -> StepResult {
     let isRight = error <= budget
     return StepResult(
       call: call, name: value.name, tap: value.tap.place.rawValue + "/" + value.tap.name, step: value.tap.step,
       equation: value.tap.equation, verdict: isTie ? .tie : isRight ? .right : .wrong, error: .init(error),
       scale: scale, budget: budget, index: index, recorded: recorded.map { .init($0) },
-      computed: computed.map { .init($0) }, problem: problem)
+      computed: computed.map { .init($0) }, problem: problem, rows: rows)
   }
 
   // MARK: Selections
@@ -115,10 +130,12 @@ struct StepJudge {
     }
     let allowed = known?[ValuePlace(call: call, name: value.name)] ?? measured
     var (worst, row, isTie) = (0.0, 0, false)
+    var gaps = Array(repeating: 0.0, count: wanted.shape[0])
     for token in 0..<wanted.shape[0] {
       let (mine, theirs) = (chosen(wanted, token), chosen(got, token))
       if mine == theirs { continue }
       let gap = scores.gap(token, expected: mine, got: theirs)
+      gaps[token] = gap
       if gap <= allowed { isTie = isTie || Set(mine) != Set(theirs) }
       if gap > worst { (worst, row) = (gap, token) }
     }
@@ -127,7 +144,7 @@ struct StepJudge {
       isWrong ? "token \(row) has \(chosen(got, row)), expected \(chosen(wanted, row))" : nil
     return result(
       value, error: worst, scale: scores.scale, budget: allowed, index: isWrong ? [row] : [], problem: difference,
-      isTie: isTie && !isWrong)
+      isTie: isTie && !isWrong, rows: isWrong && known == nil ? RowErrors(gaps) : nil)
   }
 
   private func chosen(_ selection: Tensor<Int>, _ token: Int) -> [Int] {
@@ -167,10 +184,11 @@ struct SelectionScores {
 }
 
 extension StepResult {
+  /// The same with another verdict, and without what only a wrong place has.
   func with(_ verdict: Verdict) -> StepResult {
     StepResult(
       call: call, name: name, tap: tap, step: step, equation: equation, verdict: verdict, error: error, scale: scale,
-      budget: budget, index: index, recorded: recorded, computed: computed, problem: problem)
+      budget: budget, index: index, recorded: recorded, computed: computed, problem: problem, rows: nil)
   }
 }
 

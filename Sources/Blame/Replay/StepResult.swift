@@ -22,6 +22,8 @@ public struct StepResult: Codable, Sendable {
   public let recorded, computed: GoldenManifest.Figure?
   /// What is wrong, in words, where numbers do not say it.
   public let problem: String?
+  /// The errors row by row; only of the first place where a step is wrong, and only where the two can be compared.
+  public let rows: RowErrors?
 
   public enum Verdict: String, Codable, Sendable {
     case right
@@ -40,6 +42,29 @@ public struct StepResult: Codable, Sendable {
 
   /// The error relative to the scale.
   public var relativeError: Double { scale > 0 ? error.value / scale : error.value }
+}
+
+/// The largest error of each row of a value, or of each few rows.
+public struct RowErrors: Codable, Sendable {
+  /// How many rows stand together in one number.
+  public let stride: Int
+  /// How many rows there are.
+  public let rows: Int
+  /// In the order of the rows; NaN or infinite where a number is in the wrong place.
+  public let errors: [GoldenManifest.Figure]
+
+  /// At most so many numbers are kept.
+  static let most = 256
+
+  /// - Parameter errors: one for each row
+  init(_ errors: [Double]) {
+    rows = errors.count
+    stride = max((errors.count + Self.most - 1) / Self.most, 1)
+    self.errors = Swift.stride(from: 0, to: errors.count, by: stride).map { [stride] first in
+      let group = errors[first..<min(first + stride, errors.count)]
+      return .init(group.contains(where: \.isNaN) ? .nan : group.max() ?? 0)
+    }
+  }
 }
 
 /// How far a value may be off in one step, from how far disturbing its inputs by one rounding moves it.
