@@ -7,7 +7,7 @@ VENV_GOLDEN := .venv-golden
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-kills check-consumer golden golden-kills golden-budgets golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-kills check-consumer conformance check-python golden golden-kills golden-budgets golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -62,6 +62,20 @@ peers: setup $(VENV_GOLDEN)/ready ## compare formats with PyPI torch and whole c
 	@$(VENV_GOLDEN)/bin/python golden/peers/check_formats.py
 	@$(VENV_GOLDEN)/bin/python golden/peers/check_peers.py --precision float double --report docs/peers.md \
 	  --v4-oracle "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle"
+
+conformance: setup $(VENV_GOLDEN)/engines ## run transformers, nano-deepseek-v4 and the other engines, explain their traces, plant every known bug (20 minutes; several GB of packages, once)
+	@$(SWIFT) build -c release --product v4-oracle
+	@golden/engines/conformance.sh "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" $(CURDIR)/$(VENV_GOLDEN)/bin/python
+
+check-python: $(VENV_GOLDEN)/engines ## run the tests of the Python package (several GB of packages, once)
+	@$(SWIFT) build -c release --product v4-oracle
+	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
+	  $(VENV_GOLDEN)/bin/python -m unittest discover -s golden/python/tests
+
+$(VENV_GOLDEN)/engines: golden/engines/requirements.txt $(VENV_GOLDEN)/ready
+	@echo "setup: installing nano-deepseek-v4 into $(VENV_GOLDEN)"
+	@$(VENV_GOLDEN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(VENV)/ready: golden/generators/requirements-check.txt
 	@echo "setup: installing numpy, h5py, mpmath and jsonschema into $(VENV) (about 40 MB)"

@@ -145,17 +145,13 @@ import Testing
       if request.operation == "expand" { return .unsupported("see /home/somebody/engine/notes.txt") }
       throw GoldenError("/home/somebody/file.h5", "is *not* right in tiny/hyper-connections/site")
     }
-    var report = try report("tiny/hyper-connections/", body)
+    let report = try report("tiny/hyper-connections/", body)
     #expect(!report.page.contains("/home"))
     #expect(report.page.contains("see notes.txt"))
     #expect(report.page.contains("file.h5: is *not* right in tiny/hyper-connections/site"))
     #expect(report.page.contains("## Failures\n\n```\nFAILED"))
     #expect(report.page.contains("… and"))
     #expect(report.page == (try self.report("tiny/hyper-connections/", body).page))
-    #expect(!report.text.contains("Named bugs"))
-    report.namedBugs = [.init(caseID: "a/b/c", bug: "mhc-comb-transposed", sentence: "all of it")]
-    #expect(report.text.contains("Named bugs\n  a/b/c: mhc-comb-transposed, all of it"))
-    #expect(report.page.contains("## Named bugs\n\n- a/b/c: mhc-comb-transposed, all of it"))
   }
 }
 

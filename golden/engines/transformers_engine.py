@@ -156,8 +156,6 @@ class TransformersEngine(Engine):
             raise Unsupported("index_queries: there is no Hadamard transform")
         if case.operation == "model" and self.dtype == torch.float64 and parameters["angles"] != "exact":
             raise Unsupported("the float64 run forms its angles in float64")
-        if self.dtype != torch.float64 and parameters.get("angles") == "exact":
-            raise Unsupported("angles are formed in float32")
         if "rope_dims" in parameters and not attention_transformers.rotary_comparable(self.generator_case(case)):
             raise Unsupported("the range of YaRN is clamped otherwise" if parameters["rope_dims"] else
                               "no rotary dims are taken for all of them")
@@ -165,14 +163,14 @@ class TransformersEngine(Engine):
     def generator_case(self, case: Case) -> oracle_transformers.Case:
         """The case on torch. In bfloat16 weights stay in float32 until they are loaded into their modules.
 
-        The logits of `sinkhorn` go in as a parameter that the library keeps in float32.
+        The logits of `sinkhorn` go in as a parameter that the library keeps in float32, and `expand` copies what it gets.
         """
         weights = case.weights
         if case.operation == "model":
             weights = weights or official_weights(configuration(case), int(case.parameters["weights_seed"]))
         narrow = self.dtype == torch.bfloat16
         of_weights = torch.float32 if narrow else self.dtype
-        of_inputs = of_weights if case.operation == "sinkhorn" else self.dtype
+        of_inputs = of_weights if case.operation in ("sinkhorn", "expand") else self.dtype
 
         def tensors(arrays: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
             return {name: torch.tensor(array, dtype=dtype if array.dtype.kind == "f" else torch.int64)

@@ -57,7 +57,6 @@ extension ConformanceReport {
   /// What comes after the failures, a title and lines each; only those that have lines.
   var sections: [(title: String, lines: [String])] {
     [
-      ("Named bugs", (namedBugs ?? []).map { "\($0.caseID): \($0.bug), \($0.sentence)" }),
       ("Expected failures", expectedFailures.map { "\($0.id): \(plain($0.expectedFailure ?? ""))" }),
       ("Ties: other selections that the precision cannot tell apart", ties),
       ("Unsupported", unsupported),

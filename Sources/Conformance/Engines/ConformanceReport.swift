@@ -11,22 +11,6 @@ public struct ConformanceReport: Codable, Sendable {
   public let control: RepeatControl?
   /// What is wrong with the run as a whole, one sentence each.
   public private(set) var faults: [String]
-  /// Which known bugs explain the failures; nil where nobody looked.
-  public var namedBugs: [NamedBug]?
-
-  /// A known bug that explains a failing case.
-  public struct NamedBug: Codable, Sendable {
-    /// The id of the case.
-    public let caseID: String
-    /// The id of the known bug.
-    public let bug: String
-    /// How well it explains the case, in a sentence.
-    public let sentence: String
-
-    public init(caseID: String, bug: String, sentence: String) {
-      (self.caseID, self.bug, self.sentence) = (caseID, bug, sentence)
-    }
-  }
 
   /// Something was run, everything passed or failed as it was known to, and the run as a whole went well.
   public var passed: Bool { faults.isEmpty && ranSomething && failures.isEmpty }
