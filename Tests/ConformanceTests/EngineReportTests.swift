@@ -167,3 +167,36 @@ private final class Counter: @unchecked Sendable {
     return count
   }
 }
+
+extension EngineReportTests {
+  /// Takes the other one of equal scores, and claims a class that cannot tell; what it does with selections of the case
+  /// is up to the test.
+  private struct TieEngine: ConformanceEngine {
+    let name = "tie"
+    let precision = PrecisionClass.bf16
+    let replays = true
+    let engine: ReferenceEngine
+    let takesSelections: Bool
+
+    init(takesSelections: Bool) throws {
+      engine = try ReferenceEngine(path: .double, bug: "indexer-tie-order")
+      self.takesSelections = takesSelections
+    }
+
+    func answer(_ request: EngineRequest) throws -> EngineAnswer { try engine.answer(request) }
+
+    func answer(_ request: EngineRequest, holding selections: [String: StoredTensor]) throws -> EngineAnswer {
+      takesSelections ? try engine.answer(request, holding: selections) : try engine.answer(request)
+    }
+  }
+
+  @Test func afterATieTheEngineIsGivenTheSelectionsOfTheCase() throws {
+    let golden = try GoldenLibrary.bundled()
+    let right = try ConformanceReport(of: TieEngine(takesSelections: true), golden, filter: "csa-tie-at-zero")
+    #expect(right.passed, "\(right.text)")
+    #expect(right.results.contains { !$0.ties.isEmpty })
+    let wrong = try ConformanceReport(of: TieEngine(takesSelections: false), golden, filter: "csa-tie-at-zero")
+    #expect(!wrong.passed)
+    #expect(wrong.text.contains("that was with the selections of the case in place of its own"))
+  }
+}

@@ -37,6 +37,8 @@ public struct BugSearch {
   public static let mostAtOnce = 6
   /// How many of the best candidates of a quick look are replayed on the whole trace.
   private static let finalists = 3
+  /// How many wrong parts of the model are looked at for a bug.
+  private static let mostLooks = 3
   /// How many bugs that bring values nearer, without making any right, are tried together with each other one.
   private static let startsOfPairs = 6
 
@@ -79,13 +81,14 @@ public struct BugSearch {
   /// A part of the model to look at first, and what is wrong in it. No part: the whole.
   private typealias Look = (parts: Set<ModelPart>?, near: Unexplained)
 
-  /// The parts that are wrong, one by one, if they can be run alone; or else the whole.
+  /// The first parts that are wrong, one by one, if they can be run alone; or else the whole.
   private func looks(at remaining: Unexplained) -> [Look] {
     let parts = remaining.parts
     let canRunAlone = trace.calls.allSatisfy { call in
       parts.allSatisfy { $0.streamsBefore.map(call.names.contains) ?? true }
     }
-    return canRunAlone ? parts.map { ([$0], remaining.restricted(to: [$0])) } : [(nil, remaining)]
+    return canRunAlone
+      ? parts.prefix(Self.mostLooks).map { ([$0], remaining.restricted(to: [$0])) } : [(nil, remaining)]
   }
 
   private func firstResult<Found>(_ looks: [Look], _ find: (Look) throws -> Found?) rethrows -> Found? {
@@ -122,13 +125,15 @@ public struct BugSearch {
   ) throws -> (BugCandidate, BugCandidate)? {
     let (parts, near) = look
     let tried = bugs(for: remaining, beside: planted)
-    let nearer = try tried.map { try candidate($0, beside: planted, for: near, parts: parts) }
-      .filter { $0.distance < near.distance }.sorted { $0.distance < $1.distance }.prefix(Self.startsOfPairs)
+    let acting = try tried.map { try candidate($0, beside: planted, for: near, parts: parts) }
+      .filter { $0.distance.isFinite && $0.distance != near.distance }
+    let nearer = acting.filter { $0.distance < near.distance }.sorted { $0.distance < $1.distance }
+      .prefix(Self.startsOfPairs)
     var best: (BugCandidate, BugCandidate)?
     for (number, first) in nearer.enumerated() {
       progress(number, nearer.count)
-      for bug in tried where bug.step != first.bug.step {
-        let second = try candidate(bug, beside: planted + [first.bug], for: near, parts: parts)
+      for other in acting where other.bug.step != first.bug.step {
+        let second = try candidate(other.bug, beside: planted + [first.bug], for: near, parts: parts)
         guard second.left.count < near.count, best.map({ BugCandidate.isBetter(second, $0.1) }) ?? true else {
           continue
         }

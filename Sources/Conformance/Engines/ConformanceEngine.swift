@@ -26,25 +26,41 @@ public protocol ConformanceEngine {
   /// unsupported.
   var operations: [String]? { get }
 
+  /// Whether it can take selections that are not its own.
+  var replays: Bool { get }
+
   /// Computes what a case asks for: every tensor that its operation expects, by name.
   ///
   /// - Throws: anything, to refuse the input: right where a case has to be refused, a failure for any other.
   func answer(_ request: EngineRequest) throws -> EngineAnswer
+
+  /// The same with these selections in place of its own. Asked only of an engine that replays.
+  ///
+  /// - Parameter selections: by the names of the expected tensors, `selection` or `layers.2.ffn.indices`
+  func answer(_ request: EngineRequest, holding selections: [String: StoredTensor]) throws -> EngineAnswer
 }
 
 extension ConformanceEngine {
   public var version: String { "of no number" }
   public var operations: [String]? { nil }
+  public var replays: Bool { false }
+
+  public func answer(
+    _ request: EngineRequest, holding selections: [String: StoredTensor]
+  ) throws -> EngineAnswer { .unsupported("cannot take selections") }
 
   var description: EngineDescription {
-    EngineDescription(name: name, version: version, details: [:], precision: precision, operations: operations)
+    EngineDescription(
+      name: name, version: version, details: [:], precision: precision, operations: operations, replays: replays)
   }
 
   /// The answer to a case, a refusal among them.
-  func reply(to request: EngineRequest) -> EngineReply {
+  ///
+  /// - Parameter selections: to be used in place of its own; nil for none
+  func reply(to request: EngineRequest, holding selections: [String: StoredTensor]? = nil) -> EngineReply {
     if let reason = description.reasonToSkip(request) { return .unsupported(reason) }
     do {
-      switch try answer(request) {
+      switch try selections.map({ try answer(request, holding: $0) }) ?? answer(request) {
       case .tensors(let tensors): return .tensors(tensors)
       case .unsupported(let reason): return .unsupported(plain(reason))
       }
@@ -80,6 +96,8 @@ public struct EngineDescription: Codable, Equatable, Sendable {
   public let precision: PrecisionClass
   /// What it knows; nil if it wants to be asked for each.
   public let operations: [String]?
+  /// Whether it can take selections that are not its own.
+  public let replays: Bool
 
   /// Why a case need not be sent; nil if it has to be.
   func reasonToSkip(_ request: EngineRequest) -> String? {

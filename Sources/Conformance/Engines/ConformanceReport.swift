@@ -43,12 +43,12 @@ public struct ConformanceReport: Codable, Sendable {
     try self.init(
       engine.description, library, filter: filter, expectedFailures: expectedFailures, repeats: repeats,
       progress: progress
-    ) { goldenCase in engine.reply(to: goldenCase.request) }
+    ) { goldenCase, selections in engine.reply(to: goldenCase.request, holding: selections) }
   }
 
   init(
     _ engine: EngineDescription, _ library: GoldenLibrary, filter: String?, expectedFailures: ExpectedFailures,
-    repeats: Int, progress: (Int, Int) -> Void, reply: (GoldenCase) -> EngineReply
+    repeats: Int, progress: (Int, Int) -> Void, reply: (GoldenCase, [String: StoredTensor]?) -> EngineReply
   ) throws {
     let entries = try library.entries(filter)
     // A class that nothing can be judged by is refused before the work.
@@ -61,9 +61,16 @@ public struct ConformanceReport: Codable, Sendable {
       var result: EngineCaseResult
       do {
         let goldenCase = try library.load(entry)
-        let replies = Self.replies(reply, goldenCase, repeats)
+        let replies = Self.replies({ reply($0, nil) }, goldenCase, repeats)
         try control.add(goldenCase, replies, CaseTolerances(entry, engine.precision, budgets: budgets))
         result = Self.worst(replies.map { EngineCaseResult(goldenCase, $0, as: engine.precision, budgets: budgets) })
+        if !result.ties.isEmpty, engine.replays {
+          // The other direction: the engine computes what follows the selections that the case has.
+          let selections = goldenCase.judged.filter { name, _ in result.ties.contains { $0.tensor == name } }
+          let replayed = EngineCaseResult(
+            goldenCase, reply(goldenCase, selections), as: engine.precision, budgets: budgets)
+          result = result.with(replayed: replayed)
+        }
       } catch {
         result = EngineCaseResult(entry, problem: "\(error)")
       }
@@ -123,7 +130,7 @@ extension ConformanceReport {
     defer { session.abandon() }
     try self.init(
       session.engine, library, filter: filter, expectedFailures: expectedFailures, repeats: repeats,
-      progress: progress, reply: session.reply)
+      progress: progress, reply: session.reply(to:holding:))
     faults += session.stop()
   }
 }

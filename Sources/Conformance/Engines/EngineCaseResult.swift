@@ -10,7 +10,7 @@ public struct EngineCaseResult: Codable, Sendable {
   /// Selections that differ and are right all the same; what follows them was judged under the engine's own.
   public let ties: [SelectionTie]
   /// What went wrong beyond the tensors, one sentence each.
-  public let problems: [String]
+  public private(set) var problems: [String]
   /// The engine's own words: why it refused the input, or why it does not know how.
   public let words: String?
   /// Why it is known to fail, where a file says so.
@@ -34,6 +34,15 @@ public struct EngineCaseResult: Codable, Sendable {
 
   /// A case that could not be judged.
   init(_ entry: GoldenManifest.CaseEntry, problem: String) { self.init(entry, .failed, problems: [problem]) }
+
+  /// The same case, run again by an engine that was given the selections of the case.
+  func with(replayed: EngineCaseResult) -> EngineCaseResult {
+    guard replayed.outcome != .passed || !replayed.ties.isEmpty else { return self }
+    var failed = replayed
+    failed.outcome = .failed
+    failed.problems.append("that was with the selections of the case in place of its own")
+    return failed
+  }
 
   /// Judges what an engine says to a case.
   ///

@@ -60,7 +60,7 @@ extension EngineMessage {
     about["version"] = engine.version
     var members: [String: Any] = [
       "type": "started", "protocol": protocolVersion, "engine": about, "precision": engine.precision.rawValue,
-      "format": TensorFileFormat.hdf5.rawValue, "replays": false,
+      "format": TensorFileFormat.hdf5.rawValue, "replays": engine.replays,
     ]
     members["operations"] = engine.operations
     return EngineMessage(members)
@@ -88,11 +88,9 @@ extension EngineMessage {
     guard let format = TensorFileFormat(rawValue: try optional("format", String.self) ?? "hdf5") else {
       throw EngineFault("in started, 'format' is neither hdf5 nor safetensors")
     }
-    // Not used yet, but a wrong type is a sign of a harness that is not right.
-    _ = try optional("replays", Bool.self)
     let description = EngineDescription(
       name: plain(name), version: plain(version), details: details.mapValues { plain($0) }, precision: precision,
-      operations: try optional("operations", [String].self))
+      operations: try optional("operations", [String].self), replays: try optional("replays", Bool.self) ?? false)
     return (description, format)
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import GoldenTensors
+import Traces
 
 /// The engine's side of the protocol (`docs/engine-protocol.md`), for any engine written in Swift.
 public struct EngineServer {
@@ -40,13 +41,16 @@ public struct EngineServer {
     let id = try message.requiredText("id")
     let result = try message.requiredText("result")
     let request = try EngineRequest(contentsOf: message.requiredText("file"))
-    switch engine.reply(to: request) {
+    var selections: [String: StoredTensor]?
+    if let path = message.text("selections") {
+      let file = try TensorFile(path)
+      selections = try Dictionary(uniqueKeysWithValues: file.names.map { ($0, try file.read($0)) })
+    }
+    switch engine.reply(to: request, holding: selections) {
     case .unsupported(let reason): return EngineMessage(["type": "unsupported", "id": id, "reason": reason])
     case .refused(let words), .fault(let words): return error(words, to: message)
     case .tensors(let tensors):
-      try HDF5Writer.write(result, compresses: false) { writer in
-        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) { try writer.write(tensor, at: name) }
-      }
+      try HDF5Writer.write(result, compresses: false) { try $0.write(tensors) }
       return EngineMessage(["type": "result", "id": id, "file": result])
     }
   }
@@ -55,5 +59,12 @@ public struct EngineServer {
     var members: [String: Any] = ["type": "error", "error": plain(words)]
     members["id"] = message?.id
     return EngineMessage(members)
+  }
+}
+
+extension HDF5Writer {
+  /// Tensors by name, at the root.
+  func write(_ tensors: [String: StoredTensor]) throws {
+    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) { try write(tensor, at: name) }
   }
 }

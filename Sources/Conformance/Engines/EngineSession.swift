@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import GoldenTensors
 import Tensors
@@ -70,10 +71,24 @@ public final class EngineSession: @unchecked Sendable {
   }
 
   /// The engine's answer to a case; accidents are answers, too.
-  func reply(to goldenCase: GoldenCase) -> EngineReply {
+  ///
+  /// - Parameter selections: to be used in place of its own; nil for none
+  func reply(to goldenCase: GoldenCase, holding selections: [String: StoredTensor]? = nil) -> EngineReply {
     let request = goldenCase.request
     if let reason = engine.reasonToSkip(request) { return .unsupported(reason) }
-    return reply(to: request, holding: goldenCase.judged.values.map(\.shape))
+    let shapes = goldenCase.judged.values.map(\.shape)
+    guard let selections else { return reply(to: request, holding: shapes) }
+    do {
+      let path = "\(folder)/selections.\(format.suffix)"
+      switch format {
+      case .hdf5: try HDF5Writer.write(path, compresses: false) { try $0.write(selections) }
+      case .safetensors: try SafetensorsWriter.write(path, selections, metadata: [:])
+      }
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      return reply(to: request, holding: shapes, extra: ["selections": path])
+    } catch {
+      return .fault("\(error)")
+    }
   }
 
   /// The engine's answer to anything that looks like a case, whether it says that it knows the operation or not.

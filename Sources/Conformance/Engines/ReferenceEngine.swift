@@ -33,15 +33,33 @@ public struct ReferenceEngine: ConformanceEngine, Sendable {
 
   public var operations: [String]? { GoldenOperation.allCases.map(\.rawValue) }
 
+  public var replays: Bool { true }
+
   /// - Throws: `InputError` if the input is refused, `GoldenError` if the case is not one of its operation.
-  public func answer(_ request: EngineRequest) throws -> EngineAnswer {
+  public func answer(_ request: EngineRequest) throws -> EngineAnswer { try answer(request, recorder: nil) }
+
+  public func answer(
+    _ request: EngineRequest, holding selections: [String: StoredTensor]
+  ) throws -> EngineAnswer {
+    // A first run tells how many tokens each call has.
+    let own = CaseRecorder()
+    _ = try answer(request, recorder: own)
+    var held: [String: [Tensor<Int>]] = [:]
+    for (name, tensor) in selections {
+      guard let integers = tensor.integers else { throw GoldenError(request.id, "\(name) holds no int64") }
+      held[name] = try own.split(integers, as: name)
+    }
+    return try answer(request, recorder: CaseRecorder(holding: held))
+  }
+
+  private func answer(_ request: EngineRequest, recorder: CaseRecorder?) throws -> EngineAnswer {
     guard let operation = GoldenOperation(rawValue: request.operation) else {
       return .unsupported("does not know the operation \(request.operation)")
     }
     let production =
       switch path {
-      case .float: try operation.run(request, as: Float.self, steps: steps)
-      case .double: try operation.run(request, as: Double.self, steps: steps)
+      case .float: try operation.run(request, as: Float.self, steps: steps, recorder: recorder)
+      case .double: try operation.run(request, as: Double.self, steps: steps, recorder: recorder)
       }
     return .tensors(production.tensors.mapValues(StoredTensor.init))
   }
