@@ -44,7 +44,11 @@ page=docs/engines/nano-deepseek-v4.md
 "$python" "$engines/trace_nano.py" --checkpoint "$work/tiny" --tokens $tokens --prefill 12 --out "$work/nano.h5" > /dev/null
 (cd "$work" && "$oracle" explain nano.h5 --checkpoint tiny > explained.txt) || true
 {
-  printf '\n## Named bugs\n\nWhat `v4-oracle explain` says of a trace of the preset `tiny`, 12 tokens and two more one by one\n'
+  printf '\n## Named bugs\n\nKnown of version 0.2.0 from comparing it with the released code: post lacks the factor 2, comb starts from a\n'
+  printf 'sigmoid and is not transposed, queries and window entries of compressed layers have the other theta, and there is\n'
+  printf 'no YaRN. The trace names all five, and that post has an epsilon, too. That its MTP block takes collapsed streams,\n'
+  printf 'the trace cannot show: it has none.\n\n'
+  printf 'What `v4-oracle explain` says of a trace of the preset `tiny`, 12 tokens and two more one by one\n'
   printf '(`golden/engines/trace_nano.py`):\n\n```\n'
   cat "$work/explained.txt"
   printf '```\n'
