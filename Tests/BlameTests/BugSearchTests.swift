@@ -29,7 +29,6 @@ struct BugSearchTests {
     }
     let findings = try search(trace, in: scenario)
     #expect(findings.last?.left == 0)
-    print(findings.map { ($0.bugs, $0.explained, $0.left, $0.together) })
     #expect(findings.contains { $0.bugs.contains("rope-main-theta-on-compressed-layers") })
   }
 
