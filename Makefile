@@ -63,7 +63,7 @@ peers: setup $(VENV_GOLDEN)/ready ## compare formats with PyPI torch and whole c
 	@$(VENV_GOLDEN)/bin/python golden/peers/check_peers.py --precision float double --report docs/peers.md \
 	  --v4-oracle "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle"
 
-conformance: setup $(VENV_GOLDEN)/engines ## run transformers, nano-deepseek-v4 and the other engines, explain their traces, plant every known bug (20 minutes; several GB of packages, once)
+conformance: setup $(VENV_GOLDEN)/engines ## run transformers, nano-deepseek-v4 and the other engines, explain their traces, plant every known bug (half an hour; several GB of packages, once)
 	@$(SWIFT) build -c release --product v4-oracle
 	@golden/engines/conformance.sh "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" $(CURDIR)/$(VENV_GOLDEN)/bin/python
 
