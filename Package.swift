@@ -92,7 +92,7 @@ let package = Package(
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
         "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4",
-        "KnownBugs", "Checkpoints", "Traces", "Comparison",
+        "KnownBugs", "Checkpoints", "Traces", "Comparison", "Blame",
       ], swiftSettings: optimized),
 
     // Floor 7
@@ -126,7 +126,7 @@ let package = Package(
     .testTarget(
       name: "BlameTests",
       dependencies: ["Blame", "DeepSeekV4", "GoldenTensors", "KnownBugs", "Taps", "TestSupport", "v4-oracle"]),
-    .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "TestSupport", "v4-oracle"]),
+    .testTarget(name: "ConformanceTests", dependencies: ["Comparison", "Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,17 +1,46 @@
+import Foundation
 import GoldenTensors
 
-/// What a traced tensor may be off by, in units of (unit roundoff × its scale).
+/// How far the values of a trace may be from those of another run, in units of (unit roundoff × scale of the tap).
 ///
-/// A trace has no measured tolerance: it can be of any model and any tokens. Sums over a few thousand products with
-/// rounded terms stray by some tens of roundings of the result, a wrong token or weight by about the scale itself,
-/// which is 2¹⁸ of them in float32. It is a sieve, not a measurement: golden cases have the measured tolerances.
-public let roundoffsOfATrace = 64.0
+/// `v4-oracle golden budgets --traces` runs engines that round at random on small whole models and measures how far every
+/// value of their traces is from that of a run that is not rounded; it fails if the largest is not what stands here. A
+/// model of more layers may drift further, and one that rounds by itself drifts by what its coarsest codes are apart:
+/// there `explain` says more, which judges each step by itself.
+public enum TraceDrift {
+  /// What is tolerated beyond the largest drift that was measured.
+  public static let factor = 2.0
 
-/// The tolerance of a traced tensor.
-///
-/// - Parameter scale: its largest finite magnitude
-public func traceTolerance(scale: Double, class precision: PrecisionClass) -> Double {
-  roundoffsOfATrace * precision.unitRoundoff * scale
+  /// The largest drift of any value in a class.
+  ///
+  /// - Parameter rounds: whether the model rounds caches or more by itself (`numerics` is not `exact`)
+  public static func largest(_ precision: PrecisionClass, rounds: Bool) -> Double {
+    switch (precision, rounds) {
+    // Nothing is rounded to float64 at random: what adds up there adds up as in float32.
+    case (.fp64, false), (.fp32, false): 134
+    case (.tf32, false): 145
+    case (.bf16, false): 114
+    case (.fp64, true): 5.59e6 * PrecisionClass.fp32.unitRoundoff / PrecisionClass.fp64.unitRoundoff
+    case (.fp32, true): 5.59e6
+    case (.tf32, true): 738
+    case (.bf16, true), (.fp8fp4, _): 108
+    }
+  }
+
+  /// The tolerance of a traced tensor.
+  ///
+  /// - Parameter scale: its largest finite magnitude
+  public static func tolerance(scale: Double, _ precision: PrecisionClass, rounds: Bool) -> Double {
+    factor * largest(precision, rounds: rounds) * precision.unitRoundoff * scale
+  }
+
+  /// How the tolerance came about, in a few words.
+  static func basis(_ precision: PrecisionClass, rounds: Bool) -> String {
+    let roundoffs = String(format: "%.3g", factor * largest(precision, rounds: rounds))
+    return
+      "\(roundoffs) roundoffs of \(precision.rawValue) × the scale of the tensor, twice the largest drift measured in "
+      + (rounds ? "models that round by themselves" : "small models")
+  }
 }
 
 /// What a tensor of a golden case may be off by, in the measure of its judge; nil where it is exact.

@@ -48,9 +48,12 @@ public struct ExpectedTensors {
     name = file.name
     names = inOrderOfTaps(file.names)
     starts = try Self.starts(of: file)
-    basis = "\(Int(roundoffsOfATrace)) roundoffs of \(precision.rawValue) × the scale of the tensor"
+    let rounds = try starts != nil && TraceFile(file).numerics != .exact
+    basis = TraceDrift.basis(precision, rounds: rounds)
     source = { try TensorSource($0, in: file) }
-    measure = { try Self.measure(of: $0, in: file, scales: $1, class: precision) }
+    measure = { name, scales in
+      try Self.measure(of: name, in: file, scales) { TraceDrift.tolerance(scale: $0, precision, rounds: rounds) }
+    }
   }
 
   /// Where each call of a trace starts; nil if the file has no calls.
@@ -65,16 +68,16 @@ public struct ExpectedTensors {
   }
 
   private static func measure(
-    of name: String, in file: TensorFile, scales: Scales, class precision: PrecisionClass
+    of name: String, in file: TensorFile, _ scales: Scales, tolerance: (_ scale: Double) -> Double
   ) throws -> TensorMeasure {
     guard let scores = scores(of: name) else {
-      return .absolute(tolerance: traceTolerance(scale: scales[tap(name)] ?? 0, class: precision))
+      return .absolute(tolerance: tolerance(scales[tap(name)] ?? 0))
     }
     guard file.names.contains(scores) else { return .selection(.none, ordered: false) }
     let source = try TensorSource(scores, in: file)
     guard source.isReal else { return .selection(.none, ordered: false) }
     let scale = try scales[tap(scores)] ?? TensorErrors(expected: source, got: source).scale
-    return .selection(.scores(source, tolerance: traceTolerance(scale: scale, class: precision)), ordered: false)
+    return .selection(.scores(source, tolerance: tolerance(scale)), ordered: false)
   }
 
   /// The scores that a selection was made from, by name; nil if the name is not that of a selection.

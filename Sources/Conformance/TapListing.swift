@@ -52,17 +52,7 @@ public struct RoundingListing: Codable, Sendable {
 
   /// The points inside a step, which are no taps of their own.
   private static func insides(of tap: Tap) -> [RoundingListing] {
-    let inside: [(String, Rounding)] =
-      switch (tap.place, tap.name) {
-      case (.attention, "query_heads_normalized"):
-        ["squares", "mean", "mean + ε", "reciprocal root"].map { ($0, .activation) }
-      case (.attention, "attended_rotated"): [("exponentials of a block of 64 slots", .activation)]
-      case (.indexer, "scores"):
-        ["each q · k", "each weight × ReLU", "sum over heads"].map { ($0, .activation) }
-      case (.experts, "output"): [("activation as the input of w2", .linearInput)]
-      default: []
-      }
-    return inside.map { text, rounding in line("\(tap.patterns[0]): \(text)", rounding) }
+    tap.roundingsInside.map { point, rounding in line("\(tap.patterns[0]): \(point)", rounding) }
   }
 
   private static func line(_ point: String, _ rounding: Rounding) -> RoundingListing {

@@ -76,6 +76,18 @@ public struct Tap: Sendable {
 }
 
 extension Tap {
+  /// Where the deployed model rounds inside the step that makes this value, at points that are no taps.
+  public var roundingsInside: [(point: String, rounding: Rounding)] {
+    switch (place, name) {
+    case (.attention, "query_heads_normalized"):
+      ["squares", "mean", "mean + ε", "reciprocal root"].map { ($0, .activation) }
+    case (.attention, "attended_rotated"): [("exponentials of a block of 64 slots", .activation)]
+    case (.indexer, "scores"): ["each q · k", "each weight × ReLU", "sum over heads"].map { ($0, .activation) }
+    case (.experts, "output"): [("activation as the input of w2", .linearInput)]
+    default: []
+    }
+  }
+
   /// The names in a trace of what a recorded value was computed from, as far as a layer has them.
   ///
   /// - Parameters:

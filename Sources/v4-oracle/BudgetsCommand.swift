@@ -24,17 +24,21 @@ struct GoldenBudgetsCommand: ParsableCommand {
   @Flag(help: "Run engines that round at random, and known bugs, and show how the budgets judge them.")
   var summary = false
 
+  @Flag(help: "Run whole small models that round at random, and show how their traces are judged.")
+  var traces = false
+
   @Option(help: ArgumentHelp("Only so many cases, evenly over the manifest.", valueName: "n"))
   var sample: Int?
 
   func validate() throws {
-    guard [out != nil, check, summary].count(where: { $0 }) == 1 else {
-      throw ValidationError("give one of --out, --check and --summary")
+    guard [out != nil, check, summary, traces].count(where: { $0 }) == 1 else {
+      throw ValidationError("give one of --out, --check, --summary and --traces")
     }
     if let sample, sample < 1 { throw ValidationError("--sample must be at least 1, got \(sample)") }
   }
 
   func run() throws {
+    if traces { return try survey() }
     let library = try golden.library()
     if summary { return try prove(library) }
     let stored = check ? try library.budgets() : nil
@@ -49,6 +53,14 @@ struct GoldenBudgetsCommand: ParsableCommand {
     for difference in differences { print("STALE  \(difference)") }
     if !differences.isEmpty { throw CheckFailed() }
     print("\(count) cases measured again: as stored")
+  }
+
+  private func survey() throws {
+    var progress = Progress("traces")
+    let survey = try TraceSurvey(seeds: TraceSurvey.publishedSeeds) { done, total in progress.report(done, of: total) }
+    print(survey.report)
+    for difference in survey.differencesFromStored { print("STALE  \(difference)") }
+    if !survey.passed || !survey.differencesFromStored.isEmpty { throw CheckFailed() }
   }
 
   private func prove(_ library: GoldenLibrary) throws {

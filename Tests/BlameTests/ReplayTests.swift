@@ -80,22 +80,49 @@ struct ReplayTests {
     #expect(try Replay(without, model: model, settings: settings).failures.count == 1)
   }
 
-  @Test func aChoiceBetweenEqualScoresIsATie() throws {
-    let scenario = try scenario("tiny")
-    let name = "layers.1.attn.indexer"
+  /// Token 69 sees 17 entries and takes a few. Entry 16 is exchanged for one that it did not take.
+  @Test(arguments: [(gap: 0.0, StepResult.Verdict.tie), (1e-3, .wrong)])
+  func aChoiceBetweenEqualScoresIsATie(gap: Double, verdict: StepResult.Verdict) throws {
+    let scenario = try scenario("odd, long")
+    let name = "layers.0.attn.indexer"
     let trace = try scenario.trace(StepSet())
     let selection = try #require(trace.tensor("\(name).selection", call: 0)?.integers)
-    let scores = try #require(trace.tensor("\(name).scores", call: 0)?.reals(Float.self))
-    // Token 12 sees three entries and takes three of them, so let one more be there: take two only by equal scores.
-    let equal = scores.map { $0.isFinite ? Float(1) : $0 }
-    let tied = trace.replacing("\(name).scores", call: 0, by: .floats(equal))
-    var turned = selection.elements
-    let last = Array(turned.suffix(selection.shape[1]))
-    turned.replaceSubrange(turned.count - last.count..<turned.count, with: last.reversed())
-    let other = tied.replacing(
-      "\(name).selection", call: 0, by: .integers(try Tensor(shape: selection.shape, elements: turned)))
+    let scores = try #require(trace.tensor("\(name).scores", call: 0)?.reals(Double.self))
+    let (tokens, entries, taken) = (scores.shape[0], scores.shape[1], selection.shape[1])
+    try #require(entries == 17 && taken < entries)
+    // The entries 0, 1, … are best; from the last one taken on, all are equal, or worse by the gap.
+    var (rows, chosen) = (scores.elements, selection.elements)
+    for entry in 0..<entries {
+      rows[(tokens - 1) * entries + entry] = entry < taken ? 2 - Double(entry) / 100 : 2 - Double(taken - 1) / 100 - gap
+    }
+    for place in 0..<taken { chosen[(tokens - 1) * taken + place] = place < taken - 1 ? place : entries - 1 }
+    let other =
+      trace
+      .replacing(
+        "\(name).scores", call: 0, by: .floats(try Tensor(shape: scores.shape, elements: rows.map { Float($0) }))
+      )
+      .replacing("\(name).selection", call: 0, by: .integers(try Tensor(shape: selection.shape, elements: chosen)))
     let results = try replay(other, in: scenario).results
-    #expect(results.first { $0.call == 0 && $0.name == "\(name).selection" }?.verdict != .wrong)
+    #expect(results.first { $0.call == 0 && $0.name == "\(name).selection" }?.verdict == verdict)
+  }
+
+  /// The deployed model rounds index scores inside to BF16, where a float32 sum may fall to either side.
+  @Test(arguments: [
+    (1, 1.0, StepResult.Verdict.right), (1, 2.5, .wrong), (Int.max, 1.0, .wrong),
+  ]) func aRoundingInsideAStepMayFallTheOtherWay(elements: Int, roundings: Double, verdict: StepResult.Verdict) throws {
+    let scenario = try scenario("tiny-deployed")
+    let name = "layers.1.attn.indexer.scores"
+    let trace = try scenario.trace(StepSet())
+    let scores = try #require(trace.tensor(name, call: 0)?.reals(Double.self))
+    let scale = scores.elements.filter(\.isFinite).map(abs).max() ?? 0
+    var left = elements
+    let moved = scores.map { score in
+      guard score.isFinite, left > 0 else { return Float(score) }
+      left -= 1
+      return Float(score + roundings * scale / 256)
+    }
+    let results = try replay(trace.replacing(name, call: 0, by: .floats(moved)), in: scenario).results
+    #expect(results.first { $0.call == 0 && $0.name == name }?.verdict == verdict)
   }
 }
 

@@ -16,7 +16,7 @@ import Testing
 
   @Test func divergenceByHand() throws {
     let report = try compare(
-      calls([0, log(3), 0, 1, 0, -1], [0, 0, 2]), calls([0, 0, 0, 1, 0, -1], [0, 3, 2]), class: .bf16)
+      calls([0, log(3), 0, 1, 0, -1], [0, 0, 2]), calls([0, 0, 0, 1, 0, -1], [0, 3, 2]), class: .tf32)
     let logits = try #require(report.logits)
     // p = (1, 3, 1) ÷ 5 against (1, 1, 1) ÷ 3.
     let first = 0.4 * log(0.2 * 3) + 0.6 * log(0.6 * 3)
@@ -33,14 +33,14 @@ import Testing
     #expect(divergence.expectedToken == 1)
     #expect(divergence.candidateToken == 0)
     #expect(divergence.margin == log(3))
-    // 2 × 64 · 2⁻⁸ × 2 = 1.0, and the margin is 1.0986.
+    // 2 × 290 · 2⁻¹¹ × 2 = 0.57, and the margin is 1.0986.
     #expect(!divergence.isWithinTolerance)
     #expect(!report.passed)
   }
 
   @Test func aMarginThatThePrecisionCannotTell() throws {
     let report = try compare(
-      calls([4, 3.9999, 0, 1, 0, -1], [0, 0, 2]), calls([3.9999, 4, 0, 1, 0, -1], [0, 0, 2]), class: .tf32)
+      calls([4, 3.99995, 0, 1, 0, -1], [0, 0, 2]), calls([3.99995, 4, 0, 1, 0, -1], [0, 0, 2]), class: .fp32)
     let divergence = try #require(report.logits?.firstDivergence)
     #expect(divergence.isWithinTolerance)
     #expect(report.passed)

@@ -1,3 +1,4 @@
+import Comparison
 import Conformance
 import Foundation
 import GoldenTensors
@@ -33,6 +34,20 @@ import Testing
       library, budgets, cases: ["tiny/language-model/deployed-blocks-of-slots-one-layer"], withBugs: false)
     #expect(deployed.passed, "\(deployed.report)")
     #expect(deployed.rows.allSatisfy { $0.runs == 1 && $0.worstMultiple > 0.01 }, "\(deployed.report)")
+  }
+
+  /// Traces of engines that round at random: one model of each kind; `v4-oracle golden budgets --traces` takes them all.
+  @Test func tracesOfRandomEnginesAreRight() throws {
+    let survey = try TraceSurvey(scenarios: ["odd", "tiny-deployed"], seeds: 1)
+    #expect(survey.passed, "\(survey.report)")
+    #expect(survey.rows.count == 7)
+    for row in survey.rows {
+      #expect(row.engines == 1 && (0.1...1).contains(row.steps.max() ?? .nan), "\(survey.report)")
+      let stored = TraceDrift.largest(row.precision, rounds: row.rounds)
+      #expect((0.001...1).contains((row.drifts.max() ?? .nan) / stored), "\(survey.report)")
+    }
+    #expect(!survey.differencesFromStored.isEmpty)
+    #expect(try !TraceSurvey(scenarios: [], seeds: 1).passed)
   }
 
   /// What is off by a little less than the budget of a class passes in it, and by a little more does not.

@@ -32,13 +32,16 @@ public struct Scenario: Sendable {
 
   /// The model, correct or with a wrong step.
   ///
-  /// - Parameter keepsLayers: false where each part is needed once
+  /// - Parameters:
+  ///   - keepsLayers: false where each part is needed once
+  ///   - changed: the weights that it has in place of its own
   public func model<Scalar: RealScalar>(
-    _ steps: StepSet, angles: AnglePolicy, keepsLayers: Bool = false
+    _ steps: StepSet, angles: AnglePolicy, keepsLayers: Bool = false,
+    changed: (any WeightSource) -> any WeightSource = { $0 }
   ) throws -> LanguageModel<Scalar> {
     let weights = ScenarioWeights(seed: seed, configuration, rounded: roundsWeights, changes)
     return try LanguageModel(
-      configuration, weights: weights.read(by: steps.quantization), steps: steps, angles: angles,
+      configuration, weights: changed(weights.read(by: steps.quantization)), steps: steps, angles: angles,
       keepsLayers: keepsLayers)
   }
 
@@ -47,7 +50,19 @@ public struct Scenario: Sendable {
   public func trace(_ steps: StepSet) throws -> MemoryTrace {
     let trace = MemoryTrace(precision: .fp32, numerics: numerics, angles: .float32)
     let model: LanguageModel<Float> = try model(steps, angles: .float32, keepsLayers: true)
-    let hooks = Hooks(numerics: Numerics(numerics, steps: steps.quantization), recorder: trace)
+    try run(
+      model, steps: steps, into: trace, Hooks(numerics: Numerics(numerics, steps: steps.quantization), recorder: trace))
+    return trace
+  }
+
+  /// Feeds a model all pieces, as far as it takes them.
+  ///
+  /// - Parameters:
+  ///   - trace: is told where each call begins
+  ///   - hooks: with a recorder that hands on to the trace
+  public func run<Scalar: RealScalar>(
+    _ model: LanguageModel<Scalar>, steps: StepSet, into trace: MemoryTrace, _ hooks: Hooks
+  ) throws {
     var state = model.emptyState
     for (number, piece) in pieces.enumerated() {
       let start = state.position
@@ -59,6 +74,5 @@ public struct Scenario: Sendable {
       guard (try? model(ids, state: &state, hooks: hooks)) != nil else { break }
       if piece < 0 { try state.rollBack(to: start, steps: steps.state) }
     }
-    return trace
   }
 }

@@ -151,7 +151,8 @@ private final class ReplayRuns {
         spreads.merge(recorder.spreads) { max($0, $1) }
       }
       let judge = StepJudge(
-        call: index, clean: clean, spreads: spreads, budget: budget, known: known, layers: model.layerCount)
+        call: index, clean: clean, spreads: spreads, budget: budget, known: known, layers: model.layerCount,
+        numerics: numerics)
       report(index, Set(clean.values.map(\.name)), judge.results(tainted: &tainted[index]))
       _ = try output.get()
     }

@@ -75,6 +75,8 @@ public struct RowErrors: Codable, Sendable {
 struct StepBudget {
   static let spreadFactor = 8.0
   static let roundoffFactor = 8.0
+  /// Where a step rounds inside to BF16, one value among so many may be off by two such roundings.
+  static let valuesForOneThatFallsOtherWay = 50
 
   let unitRoundoff: Double
 

@@ -15,8 +15,13 @@ struct Disturbance: Sendable {
 
   /// - Parameter seed: of a run; nil rounds to the nearest
   init(_ precision: PrecisionClass, seed: UInt64?, rule: BudgetRule = .published) {
+    self.init(precision, seed: seed, bits: rule.noiseBits(precision))
+  }
+
+  /// - Parameter bits: the significant bits that values have
+  init(_ precision: PrecisionClass, seed: UInt64?, bits: Int) {
     self.precision = precision
-    rounding = RandomRounding(seed: seed, bits: rule.noiseBits(precision))
+    rounding = RandomRounding(seed: seed, bits: bits)
   }
 
   /// A named value.
@@ -109,8 +114,8 @@ private struct DisturbedHyperConnectionSteps: HyperConnectionSteps {
 }
 
 /// Weights of a model, rounded.
-struct DisturbedWeights<Source: WeightSource>: WeightSource {
-  let source: Source
+struct DisturbedWeights: WeightSource {
+  let source: any WeightSource
   let disturbance: Disturbance
 
   func reals<Scalar: RealScalar>(_ name: String, shape: [Int], rows: Range<Int>?) throws -> Tensor<Scalar> {
