@@ -4,10 +4,11 @@ SWIFT ?= swift
 PYTHON ?= python3
 VENV := .venv
 VENV_GOLDEN := .venv-golden
+VENV_STUDY := .venv-study
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-kills check-consumer conformance check-python golden golden-kills golden-budgets golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-docs write-docs release-golden check-kills check-consumer conformance check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -32,6 +33,19 @@ format: ## format the sources in place
 
 check-golden: $(VENV)/ready ## check the golden folder from Python (about 40 MB of packages, once)
 	@$(VENV)/bin/python golden/generators/check.py
+
+check-docs: setup $(VENV)/ready ## check links, equations, commands, snippets and pictures of the pages (about a minute)
+	@$(SWIFT) build -c release --product v4-oracle
+	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
+	  $(VENV)/bin/python -m unittest discover --buffer -s docs/checks/tests -t docs
+	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" $(VENV)/bin/python docs/check.py
+
+write-docs: setup $(VENV)/ready ## write what is generated in docs: pictures, known bugs, the column of notebooks
+	@$(SWIFT) build -c release --product v4-oracle
+	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" $(VENV)/bin/python docs/check.py --write
+
+release-golden: $(VENV)/ready ## pack the golden folder for a release, with checksums: .build/release-golden
+	@$(VENV)/bin/python golden/release.py --out .build/release-golden
 
 check-kills: setup ## run every known bug on every case it concerns (some minutes), and hold the manifest to it
 	@$(SWIFT) build -c release --product v4-oracle
@@ -72,6 +86,17 @@ check-python: $(VENV_GOLDEN)/engines ## run the tests of the Python package (sev
 	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
 	  $(VENV_GOLDEN)/bin/python -m unittest discover -s golden/python/tests
 
+notebooks: setup $(VENV_STUDY)/ready ## execute the study notebooks and export them (some minutes; 330 MB of packages, once)
+	@$(SWIFT) build -c release --product v4-oracle
+	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
+	  $(VENV_STUDY)/bin/python notebooks-export/build.py
+
+check-notebooks: setup $(VENV_STUDY)/ready ## execute the study notebooks anew and compare byte for byte with what is exported
+	@$(SWIFT) build -c release --product v4-oracle
+	@$(VENV_STUDY)/bin/python -m unittest discover --buffer -s notebooks-export/tests -t notebooks-export
+	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
+	  $(VENV_STUDY)/bin/python notebooks-export/build.py --check
+
 $(VENV_GOLDEN)/engines: golden/engines/requirements.txt $(VENV_GOLDEN)/ready
 	@echo "setup: installing nano-deepseek-v4 into $(VENV_GOLDEN)"
 	@$(VENV_GOLDEN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
@@ -81,6 +106,12 @@ $(VENV)/ready: golden/generators/requirements-check.txt
 	@echo "setup: installing numpy, h5py, mpmath and jsonschema into $(VENV) (about 40 MB)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV_STUDY)/ready: notebooks-export/requirements.txt
+	@echo "setup: installing jupytext, nbclient, nbconvert and matplotlib into $(VENV_STUDY) (330 MB on disk)"
+	@$(PYTHON) -m venv $(VENV_STUDY)
+	@$(VENV_STUDY)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV_GOLDEN)/ready: golden/generators/requirements.txt

@@ -1,0 +1,1 @@
+"""Drawings of the tap registry; docs/draw_architecture.py makes them."""

@@ -1,0 +1,1 @@
+"""From a source to its exports: executing, the page, the index. `build.py` is the command."""
