@@ -8,7 +8,7 @@ struct CostFigure {
   private let curves: [CostCurve]
   private let (count, kv): (CountingRule, CacheFormat)
 
-  private static let (width, height) = (1040, 440)
+  private static let (width, height) = (1110, 440)
 
   init(_ curves: [CostCurve], _ count: CountingRule, _ kv: CacheFormat) {
     self.curves = curves
@@ -21,7 +21,7 @@ struct CostFigure {
       "FLOPs of one token (\(count.rawValue))", curves, left: 62, units.flops
     ) { $0.flops.total }
     let cache = CostPanel(
-      "KV cache of one sequence (\(kv.rawValue))", curves, left: 582, units.bytes
+      "KV cache of one sequence (\(kv.rawValue))", curves, left: 612, units.bytes
     ) { $0.cache.bytes }
     return """
       <svg xmlns="http://www.w3.org/2000/svg" width="\(Self.width)" height="\(Self.height)" \

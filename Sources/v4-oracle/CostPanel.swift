@@ -33,9 +33,9 @@ struct CostPanel {
     <text class="title" x="\(at: left)" y="26">\(title)</text>
     <text x="\(at: left)" y="46">\(scale.unit.name)</text>
     \(Markup(scale.ticks.map(horizontal)))
-    \(Markup((0...4).map(tick)))
+    \(Markup(Set((0...4).map { end * $0 / 4 }).sorted().map(tick)))
     <text x="\(at: left + Self.plotWidth / 2)" y="\(at: Self.bottom + 46)" text-anchor="middle">\
-    context in tokens (1K = 1024)</text>
+    context in tokens (\(end < Self.mega ? "1K = 1024" : "1M = 1024²"))</text>
     \(Markup(curves.enumerated().map(line)))
     \(Markup(labels))
     """
@@ -51,9 +51,14 @@ struct CostPanel {
     """
   }
 
-  private func tick(_ quarter: Int) -> Markup {
-    let context = end * quarter / 4
-    let text = context > 0 && context % 1024 == 0 ? "\(context / 1024)K" : "\(context)"
+  /// Long contexts are labelled in another unit, so that labels do not meet.
+  private static let mega = 10 << 20
+
+  private func tick(_ context: Int) -> Markup {
+    let text =
+      end >= Self.mega
+      ? String(format: "%.4gM", Double(context) / Double(1 << 20))
+      : context > 0 && context % 1024 == 0 ? "\(context / 1024)K" : "\(context)"
     let x = x(Double(context))
     return """
       <line class="grid" x1="\(at: x)" y1="\(at: Self.bottom)" x2="\(at: x)" y2="\(at: Self.bottom + 5)"/>\
@@ -75,7 +80,7 @@ struct CostPanel {
       free = place
       return """
         <text x="\(at: left + Self.plotWidth + 8)" y="\(at: place)">\(end.name) \
-        \(String(format: "%#.3g", end.value / scale.unit.size))</text>
+        \(significant(end.value / scale.unit.size, 3))</text>
         """
     }
   }
@@ -88,10 +93,12 @@ struct CostScale {
     let name: String
 
     static let flops = [
-      Unit(size: 1e12, name: "TFLOPs"), Unit(size: 1e9, name: "GFLOPs"), Unit(size: 1e6, name: "MFLOPs"),
+      Unit(size: 1e15, name: "PFLOPs"), Unit(size: 1e12, name: "TFLOPs"), Unit(size: 1e9, name: "GFLOPs"),
+      Unit(size: 1e6, name: "MFLOPs"),
       Unit(size: 1e3, name: "kFLOPs"),
     ]
     static let bytes = [
+      Unit(size: 1e15, name: "PB (10¹⁵ bytes)"), Unit(size: 1e12, name: "TB (10¹² bytes)"),
       Unit(size: 1e9, name: "GB (10⁹ bytes)"), Unit(size: 1e6, name: "MB (10⁶ bytes)"),
       Unit(size: 1e3, name: "kB (10³ bytes)"),
     ]
@@ -114,4 +121,11 @@ struct CostScale {
   }
 
   func text(_ tick: Double) -> String { String(format: "%.4g", tick / unit.size) }
+}
+
+/// A number with some digits and no exponent: 0.0176, 53.7, 361.
+func significant(_ number: Double, _ digits: Int) -> String {
+  guard number > 0, number.isFinite else { return "\(number)" }
+  let before = Int(log10(number).rounded(.down)) + 1
+  return String(format: "%.\(min(max(digits - before, 0), 9))f", number)
 }

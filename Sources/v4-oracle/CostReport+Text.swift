@@ -34,7 +34,7 @@ extension CostReport {
       for cache in model.caches {
         table.append([
           model.name, cache.format, "\(cache.entryBytes)", "\(cache.indexKeyBytes)", decimal(cache.bytesPerToken, 2),
-          significant(cache.bytesWithoutWindows / 1e9), significant(cache.bytes / 1e9), percent(cache.ofV32),
+          significant(cache.bytesWithoutWindows / 1e9, 4), significant(cache.bytes / 1e9, 4), percent(cache.ofV32),
           decimal(1 / cache.ofV32, 3) + "×", percent(cache.ofGroupedQueries),
         ])
       }
@@ -86,7 +86,7 @@ extension CostReport {
         [grouped(context)]
           + costs.flatMap {
             [
-              decimal($0.flops / 1e9, 1), decimal(100 * $0.flopsOfV32, 1), significant($0.cacheBytes / 1e9),
+              decimal($0.flops / 1e9, 1), decimal(100 * $0.flopsOfV32, 1), significant($0.cacheBytes / 1e9, 4),
               decimal(100 * $0.cacheOfV32, 1),
             ]
           })
@@ -154,6 +154,3 @@ private func grouped(_ number: Int) -> String { number.formatted(.number.locale(
 private func decimal(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
 
 private func percent(_ share: Double) -> String { decimal(100 * share, 2) + " %" }
-
-/// Four digits, and no exponent for what a cache can be.
-private func significant(_ number: Double) -> String { String(format: "%#.4g", number) }

@@ -5,7 +5,8 @@ import Testing
 @Suite struct CacheTests {
   @Test(arguments: [
     (ModelCost.Release.flash, CacheFormat.serving, 584, 68, 3514.25), (.pro, .serving, 584, 68, 5031.4375),
-    (.v32, .serving, 656, 132, 48_068), (.flash, .withoutScales, 576, 64, 3450), (.v32, .withoutScales, 640, 128, 46_848),
+    (.v32, .serving, 656, 132, 48_068), (.flash, .withoutScales, 576, 64, 3450),
+    (.v32, .withoutScales, 640, 128, 46_848),
     (.flash, .bfloat16, 1024, 256, 6880), (.pro, .bfloat16, 1024, 256, 9848), (.v32, .bfloat16, 1152, 256, 85_888),
   ])
   func bytesOfAnEntryAndOfAToken(
