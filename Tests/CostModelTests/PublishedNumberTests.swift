@@ -1,6 +1,7 @@
-import CostModel
 import DeepSeekV4
 import Testing
+
+@testable import CostModel
 
 /// Which published numbers come out, and by which counting rules.
 @Suite struct PublishedNumberTests {
@@ -62,13 +63,17 @@ import Testing
     #expect(!report.passed)
   }
 
-  /// What rounds to the published digit matches, and the next value on either side does not.
-  @Test func aMatchIsWhatRoundsToThePublishedDecimals() throws {
-    let ratio = try #require(PublishedNumber.all.first { $0.release == .flash && $0.value == 13.7 })
-    let computed = try ratio.judged(CostComparison(model(.flash), baseline: model(.v32), .raw, .serving)).computed
-    #expect(abs(computed - 13.666) < 0.0005)
-    for (published, matches) in [(13.6, false), (13.7, true), (13.8, false)] {
-      #expect((abs(computed - published) <= 0.05) == matches)
-    }
+  /// 13.65 and 13.75 are the ends of what rounds to 13.7; what is no number matches nothing.
+  @Test(arguments: [
+    (13.7, 1, 13.666, true), (13.6, 1, 13.666, false), (13.8, 1, 13.666, false), (13.7, 1, 13.649, false),
+    (13.7, 1, 13.751, false), (10, 0, 10.4, true), (10, 0, 10.6, false), (10, 0, 9.4, false), (7, 0, .nan, false),
+    (7, 0, .infinity, false),
+  ])
+  func aMatchIsWhatRoundsToThePublishedDecimals(
+    published: Double, decimals: Int, computed: Double, matches: Bool
+  ) throws {
+    let number = PublishedNumber(.flash, "", published, decimals: decimals, .times, from: "") { _ in computed }
+    let comparison = try CostComparison(model(.flash), baseline: model(.v32), .raw, .serving)
+    #expect(number.judged(comparison).matches == matches)
   }
 }
