@@ -1,12 +1,12 @@
 /// The operations that it takes to decode one token behind a context.
 ///
-/// Not counted, as in the figure of the report: norms, softmax, rotary embedding, the selection itself, the mixing of
-/// streams, quantization, multi-token prediction.
+/// Not counted: norms, softmax, rotary embedding, the selection itself, the mixing of streams, quantization, multi-token
+/// prediction. The report does not say what it counts; without these its numbers come out.
 public struct DecodeFLOPs: Equatable, Sendable {
   /// One component and its operations, counted by a rule.
   public struct Part: Equatable, Sendable {
     public let component: WorkComponent
-    public let flops: Double
+    public fileprivate(set) var flops: Double
   }
 
   /// In the order of the work; each component once.
@@ -15,9 +15,11 @@ public struct DecodeFLOPs: Equatable, Sendable {
   public init(_ work: [TokenWork], rule: CountingRule) {
     var parts: [Part] = []
     for piece in work {
-      let index = parts.firstIndex { $0.component == piece.component } ?? parts.count
-      let before = index < parts.count ? parts.remove(at: index).flops : 0
-      parts.insert(Part(component: piece.component, flops: before + piece.flops(rule)), at: index)
+      if let index = parts.firstIndex(where: { $0.component == piece.component }) {
+        parts[index].flops += piece.flops(rule)
+      } else {
+        parts.append(Part(component: piece.component, flops: piece.flops(rule)))
+      }
     }
     self.parts = parts
   }

@@ -6,7 +6,7 @@ import Tensors
 /// total = Σ values of all tensors − multi-token prediction          scales and hash tables are no parameters
 /// activated = total − embedding − routed experts · (1 − k/E)         a token looks one row of the embedding up
 /// ```
-public struct ParameterCount: Equatable, Sendable {
+public struct ParameterCount: Sendable {
   /// Parameters by group, in the order of `TensorGroup`; none that a model has not.
   public let groups: [(group: TensorGroup, count: Int)]
   /// All without multi-token prediction.
@@ -37,10 +37,5 @@ public struct ParameterCount: Equatable, Sendable {
     let idle = count(.routedExperts) / experts * (experts - expertsPerToken)
     activatedWithEmbedding = total - idle
     activated = activatedWithEmbedding - count(.embedding)
-  }
-
-  public static func == (left: ParameterCount, right: ParameterCount) -> Bool {
-    left.total == right.total && left.multiTokenPrediction == right.multiTokenPrediction
-      && left.activated == right.activated && left.groups.elementsEqual(right.groups, by: ==)
   }
 }
