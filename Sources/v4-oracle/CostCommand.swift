@@ -9,9 +9,9 @@ struct CostCommand: ParsableCommand {
     commandName: "cost",
     abstract: "Count parameters, bytes, key-value cache and FLOPs from a configuration.",
     discussion: """
-      Without arguments: Flash, Pro and V3.2, and whether the published numbers come out. Every published number is at 1M \
-      tokens, whatever --context says, but is computed by --count and --kv: the report does not state its counting rules, \
-      and with others some of its numbers do not come out. docs/cost.md has the rules.
+      Without arguments: Flash, Pro and V3.2, and whether the published numbers come out. Those keep the context they were \
+      published for, but are computed by --count and --kv: the report does not state its counting rules, and with others \
+      some of its numbers do not come out. docs/cost.md has the rules.
       """)
 
   @Option(
