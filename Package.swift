@@ -16,7 +16,7 @@ let package = Package(
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
-        "GoldenTensors", "Traces", "KnownBugs", "Comparison", "Blame", "Conformance",
+        "CostModel", "GoldenTensors", "Traces", "KnownBugs", "Comparison", "Blame", "Conformance",
       ]),
   ],
   dependencies: [
@@ -67,6 +67,7 @@ let package = Package(
       ], swiftSettings: optimized),
 
     // Floor 5
+    .target(name: "CostModel", dependencies: ["Checkpoints", "DeepSeekV4", "Tensors"], swiftSettings: optimized),
     .target(
       name: "Traces",
       dependencies: [
@@ -99,8 +100,8 @@ let package = Package(
     .executableTarget(
       name: "v4-oracle",
       dependencies: [
-        "Blame", "Checkpoints", "Comparison", "Conformance", "DeepSeekV4", "GoldenTensors", "KnownBugs", "LowPrecision",
-        "RotaryEmbedding", "Taps", "Tensors", "Traces",
+        "Blame", "Checkpoints", "Comparison", "Conformance", "CostModel", "DeepSeekV4", "GoldenTensors", "KnownBugs",
+        "LowPrecision", "RotaryEmbedding", "Taps", "Tensors", "Traces",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -118,6 +119,9 @@ let package = Package(
     .testTarget(name: "HyperConnectionsTests", dependencies: ["HyperConnections", "TestSupport"]),
     .testTarget(name: "ExpertRoutingTests", dependencies: ["ExpertRouting", "TestSupport"]),
     .testTarget(name: "DeepSeekV4Tests", dependencies: ["Checkpoints", "DeepSeekV4", "Taps", "TestSupport"]),
+    .testTarget(
+      name: "CostModelTests",
+      dependencies: ["Checkpoints", "CostModel", "DeepSeekV4", "TestSupport", "v4-oracle"]),
     .testTarget(name: "TracesTests", dependencies: ["Checkpoints", "GoldenTensors", "Traces", "TestSupport"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(

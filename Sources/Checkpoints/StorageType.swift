@@ -46,7 +46,7 @@ public struct TensorDescription: Equatable, Sendable {
   }
 
   /// The bytes it takes; nil if the shape is none, or more than can be counted.
-  var byteCount: Int? {
+  public var byteCount: Int? {
     guard let count = elementCount(of: shape) else { return nil }
     let (bytes, overflow) = count.multipliedReportingOverflow(by: type.size)
     return overflow ? nil : bytes

@@ -81,13 +81,7 @@ struct CheckpointSynthesizeCommand: ParsableCommand {
     var configuration: ModelConfiguration
     switch (preset, config) {
     case (let name?, nil): configuration = try .preset(name)
-    case (nil, let path?):
-      guard let json = FileManager.default.contents(atPath: path) else {
-        throw InputError("synthesize", "\(path) cannot be read")
-      }
-      let reading = try ModelConfiguration.read(json)
-      for warning in reading.warnings { say("warning: \(warning)") }
-      configuration = reading.configuration
+    case (nil, let path?): configuration = try readConfiguration(path, for: "synthesize")
     default: throw InputError("synthesize", "give either --preset or --config")
     }
     if let ratios {

@@ -87,6 +87,20 @@ struct OpenCheckpoint {
   }
 }
 
+/// A configuration from a file, its warnings said on standard error.
+///
+/// - Parameter command: that refuses, for the error
+/// - Throws: `InputError` if the file cannot be read, or is no configuration.
+func readConfiguration(_ path: String, for command: String) throws -> ModelConfiguration {
+  // A little more than a configuration may have, so that a file without an end is refused, too.
+  guard let file = FileHandle(forReadingAtPath: path), let json = try? file.read(upToCount: 1 << 18) ?? Data() else {
+    throw InputError(command, "\(path) cannot be read")
+  }
+  let reading = try ModelConfiguration.read(json)
+  for warning in reading.warnings { say("warning: \(warning)") }
+  return reading.configuration
+}
+
 /// Says something on standard error.
 func say(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
 

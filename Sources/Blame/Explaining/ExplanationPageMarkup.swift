@@ -1,31 +1,31 @@
 import Foundation
 
-/// A piece of a page. What is put into it by interpolation is escaped, because names come from files of others; only
+/// A piece of a page or a drawing. What is put into it by interpolation is escaped, because names come from files of others; only
 /// other markup is put in as it is.
-struct Markup: ExpressibleByStringInterpolation {
-  let text: String
+public struct Markup: ExpressibleByStringInterpolation, Sendable {
+  public let text: String
 
-  init(stringLiteral value: String) { text = value }
-  init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+  public init(stringLiteral value: String) { text = value }
+  public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
   /// Pieces one after another, each on a line of its own.
-  init(_ pieces: [Markup]) { text = pieces.map(\.text).joined(separator: "\n") }
+  public init(_ pieces: [Markup]) { text = pieces.map(\.text).joined(separator: "\n") }
 
   /// Pieces within a line.
-  init(_ pieces: [Markup], separator: Markup) { text = pieces.map(\.text).joined(separator: separator.text) }
+  public init(_ pieces: [Markup], separator: Markup) { text = pieces.map(\.text).joined(separator: separator.text) }
 
-  struct StringInterpolation: StringInterpolationProtocol {
+  public struct StringInterpolation: StringInterpolationProtocol {
     fileprivate var text = ""
 
-    init(literalCapacity: Int, interpolationCount: Int) {}
+    public init(literalCapacity: Int, interpolationCount: Int) {}
 
-    mutating func appendLiteral(_ literal: String) { text += literal }
-    mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
-    mutating func appendInterpolation(_ string: String) { text += escaped(string) }
-    mutating func appendInterpolation(_ number: Int) { text += String(number) }
+    public mutating func appendLiteral(_ literal: String) { text += literal }
+    public mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
+    public mutating func appendInterpolation(_ string: String) { text += escaped(string) }
+    public mutating func appendInterpolation(_ number: Int) { text += String(number) }
 
     /// A coordinate in a drawing, to a tenth.
-    mutating func appendInterpolation(at coordinate: Double) { text += String(format: "%.1f", coordinate) }
+    public mutating func appendInterpolation(at coordinate: Double) { text += String(format: "%.1f", coordinate) }
   }
 }
 

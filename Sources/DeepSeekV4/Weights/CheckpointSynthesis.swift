@@ -16,12 +16,7 @@ public struct CheckpointSynthesis {
     self.configuration = configuration
     weights = GeneratedWeights(seed: seed, configuration: configuration, rounded: false)
     var tensors: [TensorDescription] = []
-    for weight in configuration.inventory {
-      switch weight.storage {
-      case .int64: tensors.append(TensorDescription(weight.name, .int64, weight.shape))
-      case .reals(let format): tensors += try format.encoding.tensors(weight.name, weight.shape)
-      }
-    }
+    for weight in configuration.inventory { tensors += try weight.stored() }
     self.tensors = tensors
   }
 

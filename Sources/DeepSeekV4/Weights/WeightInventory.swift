@@ -1,3 +1,5 @@
+import Checkpoints
+
 // Axes: V vocabulary, d model width, n streams, M mixes, h heads, c head width, q query latent width, g output groups,
 // p group rank, m compression ratio, w projected width, H index heads, i index width, E experts, k experts per token,
 // f expert width. docs/checkpoints.md has every shape in these letters.
@@ -20,6 +22,18 @@ public struct WeightDescription: Equatable, Sendable {
 public enum WeightStorage: Equatable, Sendable {
   case reals(WeightFormat)
   case int64
+}
+
+extension WeightDescription {
+  /// What a checkpoint stores of it: itself and, for FP8 and FP4, its scales.
+  ///
+  /// - Throws: `CheckpointError` if a block of the format does not fit the shape.
+  public func stored() throws(CheckpointError) -> [TensorDescription] {
+    switch storage {
+    case .int64: [TensorDescription(name, .int64, shape)]
+    case .reals(let format): try format.encoding.tensors(name, shape)
+    }
+  }
 }
 
 extension ModelConfiguration {
