@@ -136,7 +136,7 @@ extension TensorMap {
 
   private static func axes(of name: String, shape: [Int]) -> [String: Int] {
     guard let tap = Tap.place(ofRecorded: name)?.tap, tap.shape.count == shape.count else { return [:] }
-    return Dictionary(zip(tap.shape, shape)) { first, _ in first }
+    return Dictionary(zip(tap.axes(of: name), shape)) { first, _ in first }
   }
 }
 

@@ -160,11 +160,13 @@ extension GoldenOperation {
     _ calls: [Indexing<Scalar>], columns: Int
   ) throws -> [String: ProducedTensor] {
     let selection = calls.flatMap(\.selection)
+    // A known bug may select more than there is room for: that is another shape, and no refusal.
+    let columns = max(columns, selection.map(\.count).max() ?? 0)
     return [
       "selection": .integers(
         try Tensor(
           shape: [selection.count, columns],
-          elements: selection.flatMap { $0 + Array(repeating: -1, count: max(columns - $0.count, 0)) })),
+          elements: selection.flatMap { $0 + Array(repeating: -1, count: columns - $0.count) })),
       "margin": ProducedTensor(try Tensor(shape: [selection.count], elements: calls.flatMap(\.margin))),
     ]
   }

@@ -12,7 +12,8 @@ public struct TapListing: Codable, Sendable {
   public static func listings(_ tap: Tap) -> [TapListing] {
     tap.patterns.map { pattern in
       TapListing(
-        tap: pattern, axes: "[\(tap.shape.joined(separator: ", "))]", equation: tap.equation, step: tap.step,
+        tap: pattern, axes: "[\(tap.axes(of: pattern).joined(separator: ", "))]", equation: tap.equation,
+        step: tap.step,
         parents: tap.parentNames(of: pattern, layers: 0).map { $0.replacing("layers.-1", with: "layers.{l−1}") })
     }
   }

@@ -67,7 +67,14 @@ public struct Tap: Sendable {
   }
 
   /// Every name pattern of this tap, as in `layers.{l}.attn.queries`.
-  public var patterns: [String] { place.patterns.map { $0.isEmpty ? name : "\($0).\(name)" } }
+  public var patterns: [String] {
+    place.patterns.map { $0.isEmpty ? name : "\($0).\(name)" }.filter { !isCompressed(name, in: $0) }
+  }
+
+  /// The axes of a recorded value or of a pattern, by the letters of `Tap.axes`: entries of an indexer have its width.
+  public func axes(of recorded: String) -> [String] {
+    recorded.contains(".indexer.compressor.") ? shape.map { $0 == "c" ? "i" : $0 } : shape
+  }
 
   /// Every tap, in the order of computation.
   public static let all =
@@ -97,7 +104,7 @@ extension Tap {
     let parts = recorded.split(separator: ".").map(String.init)
     let block = parts.first == "layers" || parts.first == "mtp" ? parts.prefix(2).joined(separator: ".") : ""
     let own = parts.dropLast(name.split(separator: ".").count).joined(separator: ".")
-    return parents.map { parent in
+    let names = parents.map { parent in
       switch parent {
       case "streams_in": return streamsIn(own: own, block: block, layers: layers)
       case "layer_output": return own.hasSuffix("hc_attn") ? "\(block).attn.output" : "\(block).ffn.output"
@@ -107,6 +114,12 @@ extension Tap {
         return prefix.isEmpty ? parent : "\(prefix).\(parent)"
       }
     }
+    return names.filter { !isCompressed($0, in: own) && !isRouted($0, in: own) }
+  }
+
+  /// Whether the shared expert does without a parent: it takes every token, with weight 1, whatever the router chooses.
+  private func isRouted(_ parent: String, in own: String) -> Bool {
+    own.hasSuffix(".shared_experts") && parent.contains(".gate.")
   }
 
   /// Which streams a site or a head gets.
@@ -119,6 +132,11 @@ extension Tap {
     if layer == 0 { return "streams" }
     return "layers.\(layer.map { "\($0 - 1)" } ?? "{l−1}").hc_ffn.streams"
   }
+}
+
+/// Whether a name is one that an MTP block lacks, which has no compressor: its ratio is 0.
+private func isCompressed(_ name: String, in place: String) -> Bool {
+  place.hasPrefix("mtp.") && (name.hasSuffix("compressed_entries") || name.hasSuffix("indexer.selection"))
 }
 
 extension Tap {

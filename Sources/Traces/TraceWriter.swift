@@ -84,7 +84,7 @@ public final class TraceWriter: TapRecorder {
       try file.set("tap", .text(tap.place.rawValue + "/" + tap.name), of: path)
       try file.set("step", .text(tap.step), of: path)
       try file.set("equation", .text(tap.equation), of: path)
-      try file.set("axes", .text(tap.shape.map(ascii).joined(separator: " ")), of: path)
+      try file.set("axes", .text(tap.axes(of: name).map(ascii).joined(separator: " ")), of: path)
       let place = name.hasSuffix(".unrounded") ? String(name.dropLast(".unrounded".count)) : name
       let known = tap.parentNames(of: place, layers: layers).filter(passed.contains)
       let parents = known.filter { !known.contains("\($0)_quantized") }

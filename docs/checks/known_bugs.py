@@ -1,6 +1,6 @@
 """The known bugs as pages show them: docs/known-bugs.md as a whole, and chosen ones in docs/porting.md.
 
-What is wrong and right comes from the registry in Sources/KnownBugs, which cases see it from the manifest.
+What is wrong and right comes from `v4-oracle bugs`, which cases see it from the manifest.
 """
 
 import re
@@ -13,19 +13,7 @@ from checks.repository import NotPossible, Repository
 PAGE = "docs/known-bugs.md"
 PORTING = "docs/porting.md"
 MARK = re.compile(r"(<!-- bugs: ([^>]*?) -->\n).*?(<!-- end of bugs -->)", re.DOTALL)
-STRING = re.compile(r'"((?:\\.|[^"\\])*)"')
 PRESETS = ("tiny", "odd", "published")
-GROUPS = {
-    "LowPrecision": "Formats, blocks and the deployed numerics",
-    "Rotary": "Rotary embedding and YaRN",
-    "HyperConnections": "Hyper-connections",
-    "ExpertRouting": "Router and experts",
-    "Compression": "Compression",
-    "Indexer": "Lightning indexer",
-    "Attention": "Core attention",
-    "State": "Decode state",
-    "Model": "Whole model and multi-token prediction",
-}
 COMPONENTS = (
     "low-precision",
     "rotary-embedding",
@@ -43,10 +31,10 @@ COMPONENTS = (
 
 @dataclass(frozen=True)
 class Bug:
-    """An entry of the registry. `reason` says why no case can show it; nil if one does."""
+    """An entry of the registry. `reason` says why no case can show it; None if one does."""
 
     id: str
-    group: str
+    component: str
     wrong: str
     right: str
     references: tuple[str, ...]
@@ -54,59 +42,14 @@ class Bug:
 
 
 def registry(repository: Repository) -> list[Bug]:
-    """Every known bug, group by group, in the order of the sources."""
-    bugs: list[Bug] = []
-    folder = repository.root / "Sources/KnownBugs"
-    files = {path.stem.removeprefix("KnownBug+") for path in folder.glob("KnownBug+*.swift")}
-    if files != set(GROUPS):
-        raise NotPossible(f"Sources/KnownBugs has the groups {sorted(files)}, and known_bugs.py {sorted(GROUPS)}")
-    for group in GROUPS:
-        text = (folder / f"KnownBug+{group}.swift").read_text(encoding="utf-8")
-        for match in re.finditer(r"\bKnownBug\(\s*\"", text):
-            arguments = dict(_arguments(text[match.start() + len("KnownBug(") :]))
-            reason = arguments.get("reason") or arguments.get("visibility")
-            bugs.append(
-                Bug(
-                    _text(arguments[""]),
-                    group,
-                    _text(arguments["wrong"]),
-                    _text(arguments["right"]),
-                    tuple(STRING.findall(arguments.get("references", ""))),
-                    _text(reason) if reason else None,
-                )
-            )
-    return bugs
-
-
-def _arguments(text: str) -> Iterator[tuple[str, str]]:
-    """The arguments of a call from behind its bracket on, by label: the first is "", others without are left out."""
-    depth, start, quoted, first = 0, 0, False, True
-    index = 0
-    while index < len(text):
-        character = text[index]
-        if quoted:
-            index += character == "\\"
-            quoted = character != '"'
-        elif character == '"':
-            quoted = True
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}" and depth:
-            depth -= 1
-        elif character in ",)" and not depth:
-            argument = text[start:index].strip()
-            label = re.match(r"(\w+):\s", argument)
-            if first or label:
-                yield "" if first else label[1], argument if first else argument[label.end() :]
-            first, start = False, index + 1
-            if character == ")":
-                return
-        index += 1
-
-
-def _text(argument: str) -> str:
-    """The string of an argument, with its pieces joined."""
-    return "".join(STRING.findall(argument)).replace('\\"', '"').replace("\\\\", "\\")
+    """Every known bug, in the order of the components."""
+    bugs = [
+        Bug(bug["id"], bug["component"], bug["wrong"], bug["right"], tuple(bug["references"]), bug.get("reason"))
+        for bug in repository.bugs
+    ]
+    if strangers := sorted({bug.component for bug in bugs} - set(COMPONENTS)):
+        raise NotPossible(f"`v4-oracle bugs` has the components {strangers}, which known_bugs.py lacks")
+    return sorted(bugs, key=lambda bug: COMPONENTS.index(bug.component))
 
 
 def first_cases(repository: Repository) -> dict[str, dict[str, Any]]:
@@ -160,14 +103,15 @@ def whole_page(repository: Repository) -> str:
         "# Known bugs",
         "",
         "What implementations of DeepSeek-V4 got wrong, and mistakes right beside that. This page is written by",
-        "`make write-docs` from [Sources/KnownBugs](../Sources/KnownBugs) and golden/manifest.json.",
+        "`make write-docs` from `v4-oracle bugs` and golden/manifest.json.",
         f"{len(visible)} of {len(bugs)} can be seen by golden cases. *Seen first by* is the smallest case of the first",
         "component, in the order of [porting.md](porting.md), that shows the bug by 100 times its tolerance;",
         "*by cases* counts all that do. Where no place is named, the mistake is only near at hand.",
     ]
-    for group, title in GROUPS.items():
-        shown = [bug for bug in visible if bug.group == group]
+    for component in COMPONENTS:
+        shown = [bug for bug in visible if bug.component == component]
         if shown:
+            title = component.replace("-", " ").capitalize()
             lines += ["", f"## {title}", "", *_table(shown, repository, cases)]
     lines += [
         "",
@@ -200,15 +144,15 @@ def bug_faults(repository: Repository) -> Iterator[str]:
     bugs = registry(repository)
     ids = [bug.id for bug in bugs]
     for id in sorted({id for id in ids if ids.count(id) > 1}):
-        yield f"Sources/KnownBugs: {id} is there twice"
+        yield f"v4-oracle bugs: {id} is there twice"
     killed = set(first_cases(repository))
     for id in sorted({bug.id for bug in bugs if bug.reason is None} - killed):
         yield f"golden/manifest.json: no case kills {id}"
     for id in sorted(killed - {bug.id for bug in bugs if bug.reason is None}):
-        yield f"golden/manifest.json: {id} is killed, and no visible bug of Sources/KnownBugs"
+        yield f"golden/manifest.json: {id} is killed, and no visible bug of `v4-oracle bugs`"
     for bug in bugs:
         if not bug.wrong or not bug.right:
-            yield f"Sources/KnownBugs: {bug.id} does not say what is wrong and right"
+            yield f"v4-oracle bugs: {bug.id} does not say what is wrong and right"
     marked = [id for _, named, _ in MARK.findall(repository.page(PORTING).text) for id in named.split()]
     if not marked:
         yield f"{PORTING}: no step names a known bug"

@@ -86,6 +86,11 @@ class Repository:
         return done.stdout
 
     @cached_property
+    def bugs(self) -> list[dict[str, Any]]:
+        """The known bugs, as `v4-oracle bugs --json -` prints them."""
+        return json.loads(self.ask("bugs", "--json", "-"))
+
+    @cached_property
     def taps(self) -> list[dict[str, Any]]:
         """The tap registry, as `v4-oracle taps --json -` prints it."""
         return json.loads(self.ask("taps", "--json", "-"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from checks.repository import Repository
 from drawing.layered import layered
-from drawing.places import BLOCK, LAST, LAYER, NOT_SO, OVERVIEW, PICTURES, folded, kind_of, picture_of, place_of
+from drawing.places import BLOCK, LAST, LAYER, OVERVIEW, PICTURES, folded, kind_of, picture_of, place_of
 from drawing.svg import Label, picture, sized
 
 Tap = dict[str, Any]
@@ -24,7 +24,7 @@ def detail(name: str, taps: list[Tap]) -> str:
     labels = {tap["tap"]: Label(kind_of(tap), (short(tap["tap"]), tap["axes"], tap["step"])) for tap in drawn}
     edges = []
     for tap in drawn:
-        for parent in (parent for parent in tap["parents"] if (parent, tap["tap"]) not in NOT_SO):
+        for parent in tap["parents"]:
             if parent not in labels:
                 axes = by_name[parent.replace(LAST, LAYER)]["axes"]
                 labels[parent] = Label("outside", (outside(parent, tap["tap"]), axes))
@@ -63,7 +63,7 @@ def overview(taps: list[Tap]) -> str:
     twins = folded(taps)
     for tap in (tap for tap in taps if tap["tap"] not in twins):
         for parent in tap["parents"]:
-            if parent in twins or (parent, tap["tap"]) in NOT_SO:
+            if parent in twins:
                 continue
             if parent.startswith(LAST):
                 source = "start" if tap["tap"].startswith(LAYER) else "hc_ffn out"
@@ -89,11 +89,6 @@ def overview(taps: list[Tap]) -> str:
 
 def pictures(taps: list[Tap]) -> dict[str, str]:
     """Every file by its path from docs/. Raises ValueError where the registry is not as the pictures suppose."""
-    listed = {(parent, tap["tap"]) for tap in taps for parent in tap["parents"]}
-    if stale := sorted(NOT_SO - listed):
-        raise ValueError(
-            f"the registry no longer says that {stale[0][1]} comes from {stale[0][0]}; take it out of NOT_SO"
-        )
     return {"architecture.svg": overview(taps)} | {f"architecture/{name}.svg": detail(name, taps) for name in PICTURES}
 
 

@@ -6,13 +6,6 @@ Tap = dict[str, Any]
 LAYER, LAST, BLOCK = "layers.{l}.", "layers.{l−1}.", "mtp.{k}."
 
 COMPRESSED = {"attn.compressed_entries", "attn.indexer.selection"}  # a block of ratio 0 has none
-NOT_SO = {
-    (LAYER + "ffn.gate.indices", LAYER + "ffn.shared_experts.gate"),
-    (LAYER + "ffn.gate.indices", LAYER + "ffn.shared_experts.up"),
-    (LAYER + "ffn.gate.weights", LAYER + "ffn.shared_experts.activation"),
-}
-"""What the registry says of the shared expert because it shares the taps of the routed ones: it takes every token, with
-weight 1, whatever the router chooses."""
 
 PICTURES = {
     "model": "The model, without its layers",

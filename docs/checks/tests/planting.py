@@ -26,6 +26,7 @@ class Planting(unittest.TestCase):
         cls.root = Path(cls.folder.name) / "repository"
         copy_tree(ROOT, cls.root, "vectors", "*.ipynb", "*.html")
         (cls.root / "golden/vectors").mkdir()
+        (cls.root / "bugs.json").write_text(Repository(ROOT).ask("bugs", "--json", "-"), encoding="utf-8")
         cls.cache: dict[str, set[str]] = {}
 
     @classmethod
@@ -37,6 +38,7 @@ class Planting(unittest.TestCase):
         repository = Repository(self.root, oracle="/usr/bin/false")
         taps = self.root / "golden/python/v4oracle/taps.json"
         repository.__dict__["taps"] = json.loads(taps.read_text(encoding="utf-8"))
+        repository.__dict__["bugs"] = json.loads((self.root / "bugs.json").read_text(encoding="utf-8"))
         return repository
 
     def faults(self, check: Check) -> set[str]:

@@ -130,28 +130,27 @@ class Equations(Planting):
 
 class Bugs(Planting):
     def test_faults(self) -> None:
-        folder = "Sources/KnownBugs"
         for path, old, new, fault in (
             (
-                f"{folder}/KnownBug+HyperConnections.swift",
+                "bugs.json",
                 '"mhc-post-eps"',
                 '"mhc-post-epsilon"',
                 "no case kills mhc-post-epsilon",
             ),
             (
-                f"{folder}/KnownBug+HyperConnections.swift",
+                "bugs.json",
                 '"mhc-post-eps"',
                 '"mhc-post-epsilon"',
                 "mhc-post-eps is killed, and no",
             ),
             (
-                f"{folder}/KnownBug+HyperConnections.swift",
+                "bugs.json",
                 "no ε in the denominators",
                 "none",
                 "docs/known-bugs.md is not what",
             ),
             (
-                f"{folder}/KnownBug+State.swift",
+                "bugs.json",
                 '"state-save-tail-only"',
                 '"state-write-pad-4"',
                 "state-write-pad-4 is there twice",
