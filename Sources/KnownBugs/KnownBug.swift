@@ -1,5 +1,6 @@
 import DeepSeekV4
 import RotaryEmbedding
+import Tensors
 
 extension StepSet {
   /// The rotary embedding wherever there is one.
@@ -41,6 +42,21 @@ public struct KnownBug: Sendable {
   public static let all: [KnownBug] =
     hyperConnections + expertRouting + rotaryEmbedding + tokenCompression + coreAttention + lightningIndexer
     + decodeState + lowPrecision + wholeModel + multiTokenPrediction
+
+  /// The correct steps with a known bug among them.
+  ///
+  /// - Parameter id: of a bug that is one wrong step; nil for the correct steps
+  /// - Throws: `InputError` if there is no such bug, or it is not one wrong step.
+  public static func steps(with id: String?) throws(InputError) -> StepSet {
+    guard let id else { return StepSet() }
+    guard let bug = all.first(where: { $0.id == id }) else {
+      throw InputError("known bugs", "there is no '\(id)'; v4-oracle bugs lists them")
+    }
+    guard let steps = bug.steps else {
+      throw InputError("known bugs", "\(id) is not one wrong step and cannot be planted")
+    }
+    return steps
+  }
 
   /// The component it belongs to.
   public var component: String { components[0] }

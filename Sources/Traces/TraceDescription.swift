@@ -10,19 +10,23 @@ public struct TraceDescription: Sendable {
   public let precision: String
   public let numerics: NumericsMode
   public let angles: AnglePolicy
+  /// Who wrote it.
+  public let producer: String
 
   public init(
-    configuration: ModelConfiguration, precision: String, numerics: NumericsMode, angles: AnglePolicy
+    configuration: ModelConfiguration, precision: String, numerics: NumericsMode, angles: AnglePolicy,
+    producer: String = "v4-oracle"
   ) {
     self.configuration = configuration
     self.precision = precision
     self.numerics = numerics
     self.angles = angles
+    self.producer = producer
   }
 
   func write(to file: HDF5Writer) throws {
     try file.set("format_version", .integer(TraceWriter.formatVersion))
-    try file.set("producer", .text("v4-oracle"))
+    try file.set("producer", .text(producer))
     try file.set("precision", .text(precision))
     try file.set("numerics", .text(numerics.rawValue))
     try file.set("angles", .text(angles.rawValue))

@@ -46,7 +46,7 @@ struct GoldenBudgetsCommand: ParsableCommand {
     let survey = try BudgetSurvey(library, sample: sample) { done, total in progress.report(done, of: total) }
     let count = survey.measured.cases.count
     if let out {
-      try writeText(survey.measured.text, to: out)
+      try write(Data(survey.measured.text.utf8), to: out)
       return print("measured \(count) cases")
     }
     let differences = survey.differences(from: stored)
@@ -71,14 +71,5 @@ struct GoldenBudgetsCommand: ParsableCommand {
     }
     print(proof.report)
     if !proof.passed { throw CheckFailed() }
-  }
-}
-
-/// Writes text, under a temporary name first.
-private func writeText(_ text: String, to path: String) throws {
-  do {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-  } catch {
-    throw GoldenError(path, "cannot be written")
   }
 }

@@ -50,6 +50,7 @@ struct CostCommand: ParsableCommand {
       throw InputError(
         "cost", "the context must be between 1 and \(ModelCost.contexts.upperBound) tokens, got \(context)")
     }
+    guard csv != "-", svg != "-" else { throw InputError("cost", "--csv and --svg need the name of a file, got '-'") }
     let baseline = try ModelCost(DeepSeekV32())
     let models = try models(baseline)
     let report = CostReport(models, baseline: baseline, context: context, count, kv)

@@ -14,7 +14,7 @@ struct EngineCommand: ParsableCommand {
   @Option(help: "Compute in float or double, and claim fp32 or fp64.")
   var precision: VerificationPath = .float
 
-  @Option(help: ArgumentHelp("Plant a known bug; v4-oracle golden kills lists them.", valueName: "id"))
+  @Option(help: ArgumentHelp("Plant a known bug; v4-oracle bugs lists them.", valueName: "id"))
   var bug: String?
 
   func run() throws {

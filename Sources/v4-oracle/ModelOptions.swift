@@ -79,11 +79,16 @@ struct OpenCheckpoint {
   }
 
   /// The model, its layers kept in memory if they take less than 4 GiB without the routed experts.
-  func model<Scalar: RealScalar>(_: Scalar.Type, angles: AnglePolicy) throws -> LanguageModel<Scalar> {
+  ///
+  /// - Parameter steps: other than the correct ones if a known bug is planted
+  func model<Scalar: RealScalar>(
+    _: Scalar.Type, angles: AnglePolicy, steps: StepSet = StepSet()
+  ) throws -> LanguageModel<Scalar> {
     let resident = configuration.inventory.filter { $0.name.hasPrefix("layers.") && !$0.name.contains(".experts.") }
     let bytes = resident.reduce(0) { $0 + $1.shape.reduce(1, *) * MemoryLayout<Scalar>.size }
     return try LanguageModel(
-      configuration, weights: weights, angles: angles, keepsLayers: bytes < 4 << 30, predicts: weights.predicts)
+      configuration, weights: weights.read(by: steps.quantization), steps: steps, angles: angles,
+      keepsLayers: bytes < 4 << 30, predicts: weights.predicts)
   }
 }
 

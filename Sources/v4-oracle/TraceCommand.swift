@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeepSeekV4
 import Foundation
+import KnownBugs
 import RotaryEmbedding
 import Taps
 import Tensors
@@ -34,6 +35,11 @@ struct TraceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Only the taps that fit, as in '*.attn.*'. May be repeated.", valueName: "glob"))
   var taps: [String] = []
 
+  @Option(
+    help: ArgumentHelp("Plant a known bug, to see what explain says of it; v4-oracle bugs lists them.", valueName: "id")
+  )
+  var bug: String?
+
   @Option(help: ArgumentHelp("The file to write.", valueName: "file"))
   var out: String
 
@@ -45,6 +51,7 @@ struct TraceCommand: ParsableCommand {
   }
 
   private func run<Scalar: RealScalar>(as scalar: Scalar.Type) throws {
+    let steps = try KnownBug.steps(with: bug)
     let ids = try tokens.ids()
     let first = prefill ?? ids.count
     guard (1...ids.count).contains(first) else {
@@ -68,11 +75,13 @@ struct TraceCommand: ParsableCommand {
     say("trace: about \(estimate.tensors) tensors, \(sizeText(estimate.bytes))")
     try requireSpace(estimate.bytes)
 
-    let languageModel = try checkpoint.model(scalar, angles: angles)
+    let languageModel = try checkpoint.model(scalar, angles: angles, steps: steps)
     let description = TraceDescription(
-      configuration: checkpoint.configuration, precision: Scalar.pathName, numerics: model.numerics, angles: angles)
+      configuration: checkpoint.configuration, precision: Scalar.pathName, numerics: model.numerics, angles: angles,
+      producer: "v4-oracle" + (bug.map { " with the known bug \($0)" } ?? ""))
     try TraceWriter.write(out, description, selection: selection) { trace in
-      try Run(model: languageModel, trace: trace, numerics: model.numerics, calls: calls.count)
+      let numerics = Numerics(model.numerics, steps: steps.quantization)
+      try Run(model: languageModel, trace: trace, numerics: numerics, calls: calls.count)
         .feed(ids, first: first, generating: generate)
     }
     let size = (try? FileManager.default.attributesOfItem(atPath: out)[.size] as? Int) ?? 0
@@ -93,7 +102,7 @@ struct TraceCommand: ParsableCommand {
 private struct Run<Scalar: RealScalar> {
   let model: LanguageModel<Scalar>
   let trace: TraceWriter
-  let numerics: NumericsMode
+  let numerics: Numerics
   let calls: Int
 
   func feed(_ ids: [Int], first: Int, generating: Int) throws {
@@ -115,7 +124,7 @@ private struct Run<Scalar: RealScalar> {
       layers += 1
       progress.report(layers, of: total)
     } _: {
-      try model(ids, state: &state, hooks: Hooks(numerics: Numerics(numerics), recorder: trace))
+      try model(ids, state: &state, hooks: Hooks(numerics: numerics, recorder: trace))
     }
   }
 }

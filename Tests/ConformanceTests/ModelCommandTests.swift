@@ -33,6 +33,32 @@ import Testing
     }
   }
 
+  @Test func aKnownBugInATraceIsNamed() throws {
+    try withCheckpoint { folder, checkpoint in
+      let out = folder + "/t.h5"
+      let arguments = ["trace", "--checkpoint", checkpoint, "--text-ids", "5,17,9,30,2", "--out", out, "--bug"]
+      let unknown = try oracle(arguments + ["nope"])
+      #expect(unknown.status == 2)
+      #expect(unknown.errors == "error: known bugs: there is no 'nope'; v4-oracle bugs lists them\n")
+      #expect(try oracle(arguments + ["mhc-post-eps"]).status == 0)
+      #expect(try HDF5Reader(out).attributes(of: "/")["producer"] == .text("v4-oracle with the known bug mhc-post-eps"))
+      let explained = try oracle("explain", out, "--checkpoint", checkpoint, "--no-drift")
+      #expect(explained.status == 1)
+      #expect(explained.output.contains("KNOWN BUG  mhc-post-eps"))
+    }
+  }
+
+  @Test func knownBugsAreListed() throws {
+    let one = try oracle("bugs", "--filter", "mhc-comb-transposed")
+    #expect(one.status == 0)
+    #expect(one.output.hasPrefix("mhc-comb-transposed  (hyper-connections)\n  wrong  the residual is mixed with comb · X\n"))
+    let all = try oracle("bugs", "--json", "-")
+    let listed = try #require(try JSONSerialization.jsonObject(with: Data(all.output.utf8)) as? [[String: Any]])
+    #expect(listed.count == 200 && listed.count { $0["reason"] == nil } == 164)
+    let none = try oracle("bugs", "--filter", "zzz")
+    #expect(none.status == 2 && none.errors == "error: bugs: no known bug has 'zzz' in its id or component\n")
+  }
+
   @Test func generatingIsDeterministic() throws {
     try withCheckpoint { _, checkpoint in
       let arguments = ["generate", "--checkpoint", checkpoint, "--text-ids", "1,2,3", "--count", "5"]

@@ -73,6 +73,7 @@ class Table:
 
     def __init__(self, entries: dict[str, Any]):
         self.exempt: list[dict[str, str]] = entries.get("exempt", [])
+        self.fails: list[dict[str, str]] = entries.get("fails", [])
         self.stand_ins: list[dict[str, str]] = entries.get("stand-ins", [])
         self.before: dict[str, list[str]] = entries.get("before", {})
         self.used: set[int] = set()
@@ -88,6 +89,14 @@ class Table:
                 self.used.add(id(entry))
                 return entry["reason"]
         return None
+
+    def status(self, command: Command) -> int:
+        """The exit status that a command has to have: 1 where the page shows a check that fails."""
+        for entry in self.fails:
+            if (entry["page"], entry["command"]) == (command.page, command.text):
+                self.used.add(id(entry))
+                return 1
+        return 0
 
     def runnable(self, command: Command) -> str:
         """The command with what stands in for its placeholders."""
@@ -105,6 +114,9 @@ class Table:
                 yield f"{TABLE}: {entry['page']} has no command {entry['command']!r}: the exemption is stale"
             if len(entry["reason"].split()) < 2:
                 yield f"{TABLE}: no reason is given for not running {entry['command']!r}"
+        for entry in self.fails:
+            if id(entry) not in self.used:
+                yield f"{TABLE}: {entry['page']} has no command {entry['command']!r} that fails"
         for entry in self.stand_ins:
             if id(entry) not in self.used:
                 yield f"{TABLE}: no command of {entry['page']} has {entry['for']!r}: the stand-in is stale"
@@ -129,7 +141,8 @@ def command_faults(repository: Repository) -> Iterator[str]:
                 if fault := session.run(text, quiet=True):
                     yield f"{TABLE}: before {page}: {text}: {fault}"
             for command in (command for command in to_run if command.page == page):
-                if fault := session.run(table.runnable(command), f"{page}:{command.line}"):
+                status = table.status(command)
+                if fault := session.run(table.runnable(command), f"{page}:{command.line}", status=status):
                     yield f"{page}:{command.line}: {command.text}: {fault}"
             yield from (f"{page}: its commands change {path}" for path in session.close())
     yield from table.faults({command.page for command in to_run})
@@ -151,8 +164,8 @@ class Session:
         self.environment = {**os.environ, "PATH": path, "V4_ORACLE": oracle, "PYTHONDONTWRITEBYTECODE": "1"}
         self.state.write_text(f"cd '{copy}'\n")
 
-    def run(self, text: str, place: str = "", quiet: bool = False) -> str | None:
-        """Why a command failed, with the end of what it printed; nil if it did not."""
+    def run(self, text: str, place: str = "", quiet: bool = False, status: int = 0) -> str | None:
+        """Why a command failed, or did not where it should, with the end of what it printed; None if all is well."""
         script = f". '{self.state}'\n{text}\ncode=$?\n{{ export -p; echo \"cd '$PWD'\"; }} > '{self.state}'\nexit $code"
         started = time.monotonic()
         try:
@@ -170,9 +183,9 @@ class Session:
             return f"takes longer than {LONGEST} s"
         if not quiet:
             print(f"  {time.monotonic() - started:5.1f} s  {place}  {text}", flush=True)
-        return (
-            f"exits with {done.returncode}: {' / '.join(done.stdout.split(chr(10))[-4:])}" if done.returncode else None
-        )
+        if done.returncode == status:
+            return None
+        return f"exits with {done.returncode}: {' / '.join(done.stdout.split(chr(10))[-4:])}"
 
     def close(self) -> list[str]:
         """Removes what was made; what was changed or removed of the repository."""

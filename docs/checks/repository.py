@@ -86,6 +86,11 @@ class Repository:
         return done.stdout
 
     @cached_property
+    def verification(self) -> dict[str, Any]:
+        """What `v4-oracle verify --json -` says of the golden cases."""
+        return json.loads(self.ask("verify", "--json", "-"))
+
+    @cached_property
     def bugs(self) -> list[dict[str, Any]]:
         """The known bugs, as `v4-oracle bugs --json -` prints them."""
         return json.loads(self.ask("bugs", "--json", "-"))

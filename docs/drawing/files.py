@@ -1,4 +1,5 @@
-"""The files of the drawings: docs/architecture.svg and docs/architecture/*.svg, made from the tap registry.
+"""The files of the drawings: docs/architecture.svg and docs/architecture/*.svg, made from the tap registry, and
+docs/verify.svg.
 
 Every tap of `v4-oracle taps` is a node of one picture, with its shape and the step that makes it; edges come from what
 it is computed from.
@@ -12,6 +13,7 @@ from checks.repository import Repository
 from drawing.layered import layered
 from drawing.places import BLOCK, LAST, LAYER, OVERVIEW, PICTURES, folded, kind_of, picture_of, place_of
 from drawing.svg import Label, picture, sized
+from drawing.verify import verify_picture
 
 Tap = dict[str, Any]
 
@@ -92,13 +94,18 @@ def pictures(taps: list[Tap]) -> dict[str, str]:
     return {"architecture.svg": overview(taps)} | {f"architecture/{name}.svg": detail(name, taps) for name in PICTURES}
 
 
+def _all(repository: Repository) -> dict[str, str]:
+    return pictures(repository.taps) | {"verify.svg": verify_picture(repository.verification)}
+
+
 def picture_faults(repository: Repository) -> Iterator[str]:
     """Pictures that are stale, missing or left over."""
-    files = pictures(repository.taps)
+    files = _all(repository)
     docs = repository.root / "docs"
     for name, text in files.items():
         if not _same(docs / name, text):
-            yield f"docs/{name} is not what the tap registry makes of it; `make write-docs` draws it"
+            made = "`v4-oracle verify`" if name == "verify.svg" else "the tap registry"
+            yield f"docs/{name} is not what {made} makes of it; `make write-docs` draws it"
     for path in sorted((docs / "architecture").glob("*")):
         if f"architecture/{path.name}" not in files:
             yield f"docs/architecture/{path.name} is no picture of the tap registry"
@@ -106,7 +113,7 @@ def picture_faults(repository: Repository) -> Iterator[str]:
 
 def write_pictures(repository: Repository) -> int:
     """Draws what has changed, each file under a temporary name first; how many that were."""
-    files = {repository.root / "docs" / name: text for name, text in pictures(repository.taps).items()}
+    files = {repository.root / "docs" / name: text for name, text in _all(repository).items()}
     stale = [path for path, text in files.items() if not _same(path, text)]
     for path in stale:
         path.parent.mkdir(exist_ok=True)

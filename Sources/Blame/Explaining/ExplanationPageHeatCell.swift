@@ -44,7 +44,7 @@ enum HeatMapColumns {
       let group = rest.prefix { $0.place == place }
       rest = rest.dropFirst(group.count)
       for index in place.patterns.indices {
-        for tap in group {
+        for tap in group where tap.patterns.indices.contains(index) {
           let column = PlaceInModel(of: tap.patterns[index]).column
           columns[column] = columns[column] ?? columns.count
         }

@@ -13,20 +13,11 @@ public struct ReferenceEngine: ConformanceEngine, Sendable {
   /// - Parameters:
   ///   - path: in which precision it computes
   ///   - bug: the id of a known bug to plant
-  /// - Throws: `GoldenError` if there is no such bug or it is not one wrong step.
+  /// - Throws: `InputError` if there is no such bug or it is not one wrong step.
   public init(path: VerificationPath = .float, bug: String? = nil) throws {
     self.path = path
-    guard let bug else {
-      (name, steps) = ("v4-oracle slow path", StepSet())
-      return
-    }
-    guard let known = KnownBug.all.first(where: { $0.id == bug }) else {
-      throw GoldenError("known bugs", "there is no '\(bug)'; v4-oracle golden kills lists them")
-    }
-    guard let wrong = known.steps else {
-      throw GoldenError("known bugs", "\(bug) is not one wrong step and cannot be planted")
-    }
-    (name, steps) = ("v4-oracle slow path with \(bug)", wrong)
+    steps = try KnownBug.steps(with: bug)
+    name = "v4-oracle slow path" + (bug.map { " with \($0)" } ?? "")
   }
 
   public var precision: PrecisionClass { path.precision }

@@ -17,6 +17,10 @@ from checks.repository import Repository  # noqa: E402
 Check = Callable[[Repository], Iterator[str]]
 
 
+REAL = Repository(ROOT)
+"""The working tree itself: its command is asked once."""
+
+
 class Planting(unittest.TestCase):
     """`sees` asserts that a check finds nothing new before a fault is planted, and the fault afterwards."""
 
@@ -26,7 +30,7 @@ class Planting(unittest.TestCase):
         cls.root = Path(cls.folder.name) / "repository"
         copy_tree(ROOT, cls.root, "vectors", "*.ipynb", "*.html")
         (cls.root / "golden/vectors").mkdir()
-        (cls.root / "bugs.json").write_text(Repository(ROOT).ask("bugs", "--json", "-"), encoding="utf-8")
+        (cls.root / "bugs.json").write_text(json.dumps(REAL.bugs, ensure_ascii=False), encoding="utf-8")
         cls.cache: dict[str, set[str]] = {}
 
     @classmethod
@@ -39,6 +43,7 @@ class Planting(unittest.TestCase):
         taps = self.root / "golden/python/v4oracle/taps.json"
         repository.__dict__["taps"] = json.loads(taps.read_text(encoding="utf-8"))
         repository.__dict__["bugs"] = json.loads((self.root / "bugs.json").read_text(encoding="utf-8"))
+        repository.__dict__["verification"] = REAL.verification
         return repository
 
     def faults(self, check: Check) -> set[str]:

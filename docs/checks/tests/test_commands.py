@@ -55,6 +55,13 @@ class Small(Planting):
         self.assertIn("no reason is given", self.of("```sh\nfalse\ntrue\n```\n", exempt=[lazy])[0])
         self.assertIn("no page has a command", self.of("nothing")[0])
 
+    def test_a_command_that_has_to_fail(self) -> None:
+        entry = {"page": "README.md", "command": "(exit 1)"}
+        self.assertEqual(self.of("```sh\n(exit 1)\ntrue\n```\n", fails=[entry]), [])
+        other = {"page": "README.md", "command": "true"}
+        self.assertIn("true: exits with 0", self.of("```sh\ntrue\n```\n", fails=[other])[0])
+        self.assertIn("has no command '(exit 1)' that fails", self.of("```sh\ntrue\n```\n", fails=[entry])[0])
+
     def test_stand_ins_and_preparations(self) -> None:
         stand = {"page": "README.md", "for": "DIR", "use": "made"}
         before = {"README.md": ["mkdir made"]}
