@@ -60,6 +60,7 @@ extension Replay {
       .filter { settings.parts?.contains($0) ?? true }
     let runs = try ReplayRuns(trace, model: model, noiseRuns: budgets == nil ? settings.noiseRuns : 0, budgets: budgets)
     var passed: [Set<String>] = calls.map { _ in [] }
+    var stuck: Set<ModelPart> = []
     for (number, part) in parts.enumerated() {
       progress(number, parts.count)
       do {
@@ -69,6 +70,7 @@ extension Replay {
         }
       } catch let error as InputError {
         failures.append("\(part) cannot be run on these values: \(error)")
+        stuck.insert(part)
       }
     }
     let ran = Set(parts)
@@ -76,7 +78,8 @@ extension Replay {
       missing.append(passed[call].subtracting(recorded.names).filter { !$0.hasSuffix(".unrounded") })
       leftOver.append(
         recorded.names.subtracting(passed[call]).filter {
-          settings.parts == nil || ran.contains(ModelPart(ofName: $0))
+          let part = ModelPart(ofName: $0)
+          return !stuck.contains(part) && (settings.parts == nil || ran.contains(part))
         })
     }
   }
@@ -131,7 +134,6 @@ private final class ReplayRuns {
   /// Runs a part through all calls.
   func run(_ part: ModelPart, report: (_ call: Int, _ names: Set<String>, _ results: [StepResult]) -> Void) throws {
     var runs = try (0...noises.count).map { _ in try PartRun(model, part) }
-    defer { ran.insert(part) }
     for (index, call) in calls.enumerated() {
       let clean = ReplayRecorder { [trace] in try trace.tensor($0, call: index) }
       let before = try streams(before: part, call: index)
@@ -156,6 +158,8 @@ private final class ReplayRuns {
       report(index, Set(clean.values.map(\.name)), judge.results(tainted: &tainted[index]))
       _ = try output.get()
     }
+    // What follows a part that is stuck begins with what is recorded, not with what that part did not give.
+    ran.insert(part)
   }
 
   /// The streams that a part gets, from the trace; nil where the part before it has just run.
