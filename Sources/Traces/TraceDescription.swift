@@ -11,6 +11,7 @@ public struct TraceDescription: Sendable {
   public let numerics: NumericsMode
   public let angles: AnglePolicy
 
+  /// What the root of a trace says of the run.
   public init(
     configuration: ModelConfiguration, precision: String, numerics: NumericsMode, angles: AnglePolicy
   ) {
