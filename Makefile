@@ -8,7 +8,7 @@ VENV_STUDY := .venv-study
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-docs write-docs release-golden check-kills check-consumer conformance check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-docs write-docs release-golden check-kills check-consumer check-api-docs conformance check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ check-kills: setup ## run every known bug on every case it concerns (some minute
 
 check-consumer: setup ## build and test a package that depends on this one by a version tag
 	@.ci/check-consumer.sh
+
+check-api-docs: setup ## build the documentation of the public API without warnings into .build/api-docs, check its comments
+	@.ci/check-api-docs.sh
 
 golden: setup $(VENV_GOLDEN)/ready ## make all golden cases anew (several GB of packages, once)
 	@$(VENV_GOLDEN)/bin/python golden/generators/build.py

@@ -14,6 +14,8 @@ extension Checkpoint {
   /// multiplied by, too, in spite of its name); they are F8_E8M0 or real.
   ///
   /// - Parameters:
+  ///   - name: as stored
+  ///   - as: Float or Double
   ///   - rows: a range of the first axis; all of it if nil. Of FP8 the rest of the first block is read, too.
   ///   - steps: how codes and scales are read: correctly, or with a known bug
   /// - Returns: `[R, C]`, or `[rows.count, C]`; NaN where a code or a scale is NaN

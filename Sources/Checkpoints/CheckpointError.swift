@@ -7,6 +7,7 @@ public struct CheckpointError: Error, Equatable, CustomStringConvertible {
   /// What is wrong with it, in one sentence: the rule, then the values.
   public let problem: String
 
+  /// The file or folder, then what is wrong with it.
   public init(_ file: String, _ problem: String) {
     self.file = file
     self.problem = problem
@@ -28,11 +29,12 @@ public struct Faults: Sendable {
   private var first: [String] = []
   private var count = 0
 
-  /// - Parameter telling: how many are told in words: ten of what a hostile file may have any number of
+  /// - Parameter told: how many are told in words: ten of what a hostile file may have any number of
   public init(telling told: Int = 10) { self.told = told }
 
   public var isEmpty: Bool { count == 0 }
 
+  /// Counts a fault, and puts it into words while there is room.
   public mutating func add(_ fault: @autoclosure () -> String) {
     if count < told { first.append(fault()) }
     count += 1

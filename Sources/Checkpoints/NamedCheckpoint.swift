@@ -10,7 +10,9 @@ public struct NamedCheckpoint: Sendable {
 
   /// Finds out which naming the files use.
   ///
-  /// - Parameter ignoring: what the names of tensors begin with that are left out on purpose: modules of later releases
+  /// - Parameters:
+  ///   - checkpoint: in any one naming
+  ///   - ignoring: what the names of tensors begin with that are left out on purpose: modules of later releases
   /// - Throws: `CheckpointError` if a tensor's name does not belong to the naming of the others, or if two tensors stand
   ///   for the same.
   public init(_ checkpoint: Checkpoint, ignoring: [String] = []) throws(CheckpointError) {

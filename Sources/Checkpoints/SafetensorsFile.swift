@@ -64,6 +64,8 @@ public final class SafetensorsFile: Sendable {
   /// Real numbers of F32, F64, BF16 or F16.
   ///
   /// - Parameters:
+  ///   - name: as stored
+  ///   - as: Float or Double
   ///   - rows: a range of the first axis; all of it if nil. Nothing else is touched.
   /// - Returns: the stored values, exactly; `[rows.count, …]` if rows are given, else the stored shape
   /// - Throws: `CheckpointError` if there is no such tensor or row, or if it has another dtype. F64 can be had as Double
@@ -92,7 +94,9 @@ public final class SafetensorsFile: Sendable {
 
   /// Integers of I8, U8, I16, I32 or I64.
   ///
-  /// - Parameter rows: as for `reals`
+  /// - Parameters:
+  ///   - name: as stored
+  ///   - rows: as for `reals`
   /// - Throws: `CheckpointError` if there is no such tensor or row, or if it has another dtype.
   public func integers(_ name: String, rows: Range<Int>? = nil) throws(CheckpointError) -> Tensor<Int> {
     let part = try part(of: name, rows: rows)
@@ -114,7 +118,9 @@ public final class SafetensorsFile: Sendable {
 
   /// The stored bytes of a dtype of one byte: codes of FP8, bytes of UE8M0, pairs of FP4 codes, bools.
   ///
-  /// - Parameter rows: as for `reals`
+  /// - Parameters:
+  ///   - name: as stored
+  ///   - rows: as for `reals`
   /// - Throws: `CheckpointError` if there is no such tensor or row, or if an element takes more than a byte.
   public func bytes(_ name: String, rows: Range<Int>? = nil) throws(CheckpointError) -> Tensor<UInt8> {
     let part = try part(of: name, rows: rows)
@@ -129,7 +135,9 @@ public final class SafetensorsFile: Sendable {
 
   /// Gives back the memory that reading some rows took, where files are read once from end to end.
   ///
-  /// - Parameter rows: as for `reals`
+  /// - Parameters:
+  ///   - name: as stored
+  ///   - rows: as for `reals`
   /// - Throws: `CheckpointError` if there is no such tensor or row.
   public func forget(_ name: String, rows: Range<Int>? = nil) throws(CheckpointError) {
     file.forget(try part(of: name, rows: rows).range)

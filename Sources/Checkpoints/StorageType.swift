@@ -39,6 +39,7 @@ public struct TensorDescription: Equatable, Sendable {
   /// As stored: two FP4 codes in a byte count as one element.
   public let shape: [Int]
 
+  /// A name, a type and a shape as a checkpoint says them.
   public init(_ name: String, _ type: StorageType, _ shape: [Int]) {
     self.name = name
     self.type = type

@@ -24,12 +24,14 @@ public struct TensorPlace: Equatable, Sendable {
     case expert(Int, ExpertRows)
   }
 
+  /// Which rows of an expert: some namings store two matrices below each other.
   public enum ExpertRows: Sendable { case all, firstHalf, secondHalf }
 
   /// The name of the stored tensor.
   public let stored: String
   public let part: Part
 
+  /// A part of the stored tensor of that name.
   public init(stored: String, part: Part) {
     self.stored = stored
     self.part = part

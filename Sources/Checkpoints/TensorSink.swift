@@ -15,7 +15,10 @@ public protocol TensorSink {
 extension TensorSink {
   /// Adds values, or some rows of a matrix, to a tensor declared by `MatrixEncoding.tensors`, and to its scales.
   ///
-  /// - Parameter values: a multiple of 128 rows for FP8, unless they are the last
+  /// - Parameters:
+  ///   - values: `[R, C]` or `[C]`; a multiple of 128 rows for FP8, unless they are the last
+  ///   - tensor: the name of what was declared
+  ///   - encoding: what it was declared for
   /// - Throws: `CheckpointError` if they cannot be encoded or written.
   public func append(
     _ values: Tensor<Float>, to tensor: String, as encoding: MatrixEncoding

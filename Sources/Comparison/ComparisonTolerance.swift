@@ -13,7 +13,9 @@ public enum TraceDrift {
 
   /// The largest drift of any value in a class.
   ///
-  /// - Parameter rounds: whether the model rounds caches or more by itself (`numerics` is not `exact`)
+  /// - Parameters:
+  ///   - precision: the class
+  ///   - rounds: whether the model rounds caches or more by itself (`numerics` is not `exact`)
   public static func largest(_ precision: PrecisionClass, rounds: Bool) -> Double {
     switch (precision, rounds) {
     // Nothing is rounded to float64 at random: what adds up there adds up as in float32.
@@ -29,7 +31,10 @@ public enum TraceDrift {
 
   /// The tolerance of a traced tensor.
   ///
-  /// - Parameter scale: its largest finite magnitude
+  /// - Parameters:
+  ///   - scale: its largest finite magnitude
+  ///   - precision: the class of the engine
+  ///   - rounds: whether the model rounds by itself
   public static func tolerance(scale: Double, _ precision: PrecisionClass, rounds: Bool) -> Double {
     factor * largest(precision, rounds: rounds) * precision.unitRoundoff * scale
   }
@@ -45,7 +50,11 @@ public enum TraceDrift {
 
 /// What a tensor of a golden case may be off by, in the measure of its judge; nil where it is exact.
 ///
-/// - Parameter budgets: of the library; without them only fp64 and fp32 have a tolerance
+/// - Parameters:
+///   - tensor: its name
+///   - entry: the case
+///   - precision: the class of the engine
+///   - budgets: of the library; without them only fp64 and fp32 have a tolerance
 /// - Throws: `GoldenError` if the class has no measured tolerance.
 public func tolerance(
   of tensor: String, in entry: GoldenManifest.CaseEntry, class precision: PrecisionClass,

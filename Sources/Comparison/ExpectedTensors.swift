@@ -21,7 +21,10 @@ public struct ExpectedTensors {
 
   /// Everything that a case asks of an engine, at the root of the candidate.
   ///
-  /// - Parameter budgets: of the library, for the classes coarser than float32
+  /// - Parameters:
+  ///   - goldenCase: loaded
+  ///   - precision: the class of the candidate
+  ///   - budgets: of the library, for the classes coarser than float32
   /// - Throws: `GoldenError` if the case has to be refused, so that there is nothing to compare, or the class has no
   ///   measured tolerances.
   public init(

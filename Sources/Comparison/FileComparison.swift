@@ -4,6 +4,7 @@ import Traces
 
 /// Compares a file of tensors with what is expected of it.
 public struct FileComparison {
+  /// What a comparison is told beside the two files.
   public struct Options: Sendable {
     public var map: TensorMap = .none
     /// Names with `*` for any text.

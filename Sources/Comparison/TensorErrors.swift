@@ -12,6 +12,7 @@ public struct TensorErrors: Codable, Equatable, Sendable {
     public let expected: Double
     public let got: Double
 
+    /// An index with one position for each axis, and both values there.
     public init(index: [Int], expected: Double, got: Double) {
       (self.index, self.expected, self.got) = (index, expected, got)
     }

@@ -30,6 +30,13 @@ public struct CompressedSparseLayer<Scalar: RealScalar>: AttentionLayer {
   public var layout: AttentionLayout { core.layout }
 
   /// Eqs. (9) to (19).
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`, normalised by the block
+  ///   - state: of this layer; it moves on by T tokens
+  ///   - hooks: where it rounds, and who listens
+  /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the
+  ///   maximum, a NaN score.
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {

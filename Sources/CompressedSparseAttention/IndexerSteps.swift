@@ -49,6 +49,7 @@ extension IndexerSteps {
   /// - Parameters:
   ///   - latent: `[T, q]`
   ///   - projection: `[H·i, q]`
+  ///   - heads: H
   /// - Returns: `[T, H, i]`, not yet rotated
   public func queries<Scalar: RealScalar>(
     _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int
@@ -69,7 +70,10 @@ extension IndexerSteps {
 
   /// Eq. (15), as released: `w^I = h W^w · i^(−1/2) · H^(−1/2)`.
   ///
-  /// - Parameter projected: h W^w, `[T, H]`
+  /// - Parameters:
+  ///   - projected: h W^w, `[T, H]`
+  ///   - indexWidth: i
+  /// - Returns: `[T, H]`
   public func weights<Scalar: RealScalar>(
     _ projected: Tensor<Scalar>, indexWidth: Int
   ) throws(InputError) -> Tensor<Scalar> {
@@ -85,6 +89,7 @@ extension IndexerSteps {
   ///   - query: `[H, i]`
   ///   - keys: `[N, i]`
   ///   - weights: `[H]`
+  ///   - hooks: where it rounds, and who listens
   /// - Returns: `[N]`
   public func scores<Scalar: RealScalar>(
     query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
@@ -101,6 +106,7 @@ extension IndexerSteps {
   /// - Parameters:
   ///   - scores: of all entries, for each token
   ///   - visible: how many entries each token sees
+  ///   - topK: k
   /// - Returns: at most k entries for each token, and by how much the last one beat the first rejected one
   /// - Throws: `InputError` if a visible score is NaN.
   public func select<Scalar: RealScalar>(

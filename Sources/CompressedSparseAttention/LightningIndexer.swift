@@ -20,7 +20,18 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
   public let steps: any IndexerSteps
   public let rotarySteps: any RotarySteps
 
-  /// - Parameter operation: what an error names
+  /// - Parameters:
+  ///   - width: d
+  ///   - latentWidth: q
+  ///   - heads: H
+  ///   - topK: k, in compressed entries
+  ///   - queryProjection: W^IUQ, `[H·i, q]`
+  ///   - weightsProjection: W^w, `[H, d]`
+  ///   - compressor: makes the keys; its entries are i wide
+  ///   - rotary: of the layer
+  ///   - steps: correct, or with a known bug
+  ///   - rotarySteps: the same for the rotation
+  ///   - operation: what an error names
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, k < 1, or i is not a power of two.
   public init(
     width: Int, latentWidth: Int, heads: Int, topK: Int, queryProjection: Tensor<Scalar>,

@@ -12,6 +12,7 @@ public struct GoldenLint: Codable, Sendable {
 
   public var passed: Bool { faults.isEmpty }
 
+  /// Loads every case, runs it in Double, and looks at budgets and inventory.
   public init(_ library: GoldenLibrary) {
     var faults = library.inventoryFaults().map(\.description) + Self.budgetFaults(library)
     var expected = 0

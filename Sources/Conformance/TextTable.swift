@@ -5,13 +5,16 @@ public struct TextTable {
   private var rows: [[String]]
   private let alignments: [Alignment]
 
+  /// Where the cells of a column stand.
   public enum Alignment { case left, right }
 
+  /// A header and no row yet.
   public init(_ header: [(String, Alignment)]) {
     rows = [header.map(\.0)]
     alignments = header.map(\.1)
   }
 
+  /// Adds a row of as many cells as the header has.
   public mutating func append(_ row: [String]) { rows.append(row) }
 
   /// The table, its header underlined, each line indented by two spaces.

@@ -16,6 +16,14 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
   public let steps: any AttentionSteps
   public let rotarySteps: any RotarySteps
 
+  /// - Parameters:
+  ///   - width: d
+  ///   - ratio: m; 0 for the window alone
+  ///   - indexWidth: i; nil without indexer
+  ///   - weights: as `AttentionWeights` shapes them: `queryDown` is `[q, d]`, `keyValueNorm` `[c]`
+  ///   - configuration: the numbers of the layer
+  ///   - steps: correct, or with a known bug
+  ///   - rotarySteps: the same for the rotation
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or a number is unusable.
   public init(
     width: Int, ratio: Int, indexWidth: Int?, weights: AttentionWeights<Scalar>,
@@ -68,7 +76,9 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
 
   /// Requires a compressor to fit: its ratio, its width, the model width, and the layer's one rotary embedding.
   ///
-  /// - Parameter entryWidth: c, or the width of an index key
+  /// - Parameters:
+  ///   - compressor: of entries, or of index keys
+  ///   - entryWidth: c, or the width of an index key
   /// - Throws: `InputError` if it does not.
   public func require(_ compressor: Compressor<Scalar>, entryWidth: Int?) throws(InputError) {
     let rotary = steps.rotaryForEntries(configuration.rotary, ratio: layout.ratio)
@@ -83,6 +93,8 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - hidden: `[T, d]`, not quantized: the projections of a compressor are BF16
+  ///   - compressor: of this layer
+  ///   - state: of this layer; gets the entries
   ///   - hooks: of this layer
   /// - Throws: `InputError` if this layer has no compression or the shape does not fit.
   public func compress(
@@ -95,7 +107,10 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
 
   /// How many compressed entries a token sees.
   ///
-  /// - Parameter chunkLength: the tokens of the present call
+  /// - Parameters:
+  ///   - position: of the token, from 0
+  ///   - state: of this layer
+  ///   - chunkLength: the tokens of the present call
   public func visibleBlocks(at position: Int, in state: AttentionState<Scalar>, chunkLength: Int) -> Int {
     steps.visibleBlocks(
       at: position, ratio: layout.ratio, finished: state.compressor?.entries.end ?? 0, chunkLength: chunkLength)
@@ -242,6 +257,7 @@ public struct AttentionChoice<Scalar: RealScalar>: Sendable {
   /// What the indexer did; nil in a layer without one.
   public let indexing: Indexing<Scalar>?
 
+  /// `newEntries`, `[N, c]`, and `indexing` only where the layer has a compressor and an indexer.
   public init(chosen: [[Int]], newEntries: Tensor<Scalar>? = nil, indexing: Indexing<Scalar>? = nil) {
     self.chosen = chosen
     self.newEntries = newEntries

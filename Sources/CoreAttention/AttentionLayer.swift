@@ -26,7 +26,9 @@ public protocol AttentionLayer<Scalar>: Sendable {
 }
 
 extension AttentionLayer {
-  /// The layer in exact arithmetic, unheard.
+  /// The layer in exact arithmetic, unheard: hidden `[T, d]` and a state, which moves on by T tokens.
+  ///
+  /// - Throws: `InputError` as with hooks.
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>
   ) throws(InputError) -> AttentionOutput<Scalar> {
@@ -67,6 +69,7 @@ public struct Indexing<Scalar: RealScalar>: Sendable {
   /// For each token, the last selected score minus the first rejected one; +∞ where nothing was rejected.
   public let margin: [Scalar]
 
+  /// What an indexer has computed for T tokens, and for the N entries that they completed.
   public init(
     queries: Tensor<Scalar>, newKeys: Tensor<Scalar>, weights: Tensor<Scalar>, scores: [[Scalar]], selection: [[Int]],
     margin: [Scalar]

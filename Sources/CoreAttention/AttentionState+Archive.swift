@@ -4,7 +4,7 @@ import TokenCompression
 extension AttentionState {
   /// Everything that it remembers, to be written to a file.
   ///
-  /// - Throws: never in practice: the rows are there.
+  /// - Throws: `InputError` never in practice: the rows are there.
   public func archive() throws(InputError) -> TensorArchive<Scalar> {
     var archive = TensorArchive<Scalar>(counts: [
       "head_width": layout.headWidth, "window": layout.window, "ratio": layout.ratio,

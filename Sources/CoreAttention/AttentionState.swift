@@ -66,6 +66,7 @@ public struct AttentionState<Scalar: RealScalar>: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - hidden: `[T, d]`
+  ///   - compressor: of the entries
   ///   - hooks: of the compressor
   ///   - finishing: what is done to entries before they are remembered: rounding to the numerics of the cache
   /// - Throws: `InputError` if this layer has no compression or the shape does not fit.
@@ -80,6 +81,7 @@ public struct AttentionState<Scalar: RealScalar>: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - hidden: `[T, d]`
+  ///   - compressor: of the index keys
   ///   - hooks: of the index compressor
   ///   - finishing: what is done to keys before they are remembered: the Hadamard transform, and rounding
   /// - Throws: `InputError` if this layout has no indexer or the shape does not fit.
@@ -144,6 +146,7 @@ public struct AttentionLayout: Equatable, Sendable, CustomStringConvertible {
   /// How many tokens can be taken back.
   public let rollBackDepth: Int
 
+  /// Numbers as they are: a layer refuses a state of another layout than its own.
   public init(headWidth: Int, window: Int, ratio: Int, indexWidth: Int?, rollBackDepth: Int = 16) {
     self.headWidth = headWidth
     self.window = window

@@ -15,7 +15,8 @@ extension AttentionSteps {
   /// - Parameters:
   ///   - position: t, from 0
   ///   - ratio: m
-  ///   - finished: the entries there are; chunkLength: the tokens of the present call. Both not used here: known bugs do
+  ///   - finished: the entries there are; not used here: a known bug shows them all
+  ///   - chunkLength: the tokens of the present call; not used here: a known bug looks at it
   public func visibleBlocks(at position: Int, ratio: Int, finished: Int, chunkLength: Int) -> Int {
     ratio > 0 ? (position + 1) / ratio : 0
   }
@@ -36,7 +37,8 @@ extension AttentionSteps {
   /// - Parameters:
   ///   - scores: z, `[h, n]`, window first
   ///   - sinks: `[h]`
-  ///   - window: W, and visibleWindow: how many of the n stand in the window; not used here, known bugs do
+  ///   - window: W; not used here: a known bug pads the window to it
+  ///   - visibleWindow: how many of the n stand in the window; not used here, as W
   /// - Returns: `[h, n]`
   public func probabilities<Scalar: RealScalar>(
     _ scores: Tensor<Scalar>, sinks: Tensor<Scalar>, window: Int, visibleWindow: Int
@@ -56,6 +58,10 @@ extension AttentionSteps {
   ///   - query: `[h, c]`
   ///   - entries: `[n, c]`, window first
   ///   - sinks: `[h]`
+  ///   - rotary: of the layer, for `scale`
+  ///   - window: W
+  ///   - visibleWindow: how many of the n stand in the window
+  ///   - hooks: where it rounds, and who listens
   /// - Returns: `[h, c]`
   public func attend<Scalar: RealScalar>(
     _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,

@@ -10,6 +10,7 @@ extension AttentionSteps {
   /// - Parameters:
   ///   - projected: h W^DQ, `[T, q]`
   ///   - norm: `[q]`
+  ///   - epsilon: ε, `rms_norm_eps`
   public func normalizedLatent<Scalar: RealScalar>(
     _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
@@ -21,6 +22,7 @@ extension AttentionSteps {
   /// - Parameters:
   ///   - latent: c^Q, `[T, q]`
   ///   - up: W^UQ, `[h·c, q]`
+  ///   - heads: h
   /// - Returns: `[T, h, c]`, neither normalised nor rotated
   public func queryHeads<Scalar: RealScalar>(
     _ latent: Tensor<Scalar>, up: Tensor<Scalar>, heads: Int
@@ -32,7 +34,10 @@ extension AttentionSteps {
   ///
   /// The deployed model runs it wholly in BF16: squares, mean, mean + ε, reciprocal root and product are rounded each.
   ///
-  /// - Parameter queries: `[T, h, c]`
+  /// - Parameters:
+  ///   - queries: `[T, h, c]`
+  ///   - epsilon: ε, `rms_norm_eps`
+  ///   - hooks: where it rounds, and who listens
   public func normalizedHeads<Scalar: RealScalar>(
     _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
@@ -48,6 +53,7 @@ extension AttentionSteps {
   /// - Parameters:
   ///   - projected: h W^KV, `[T, c]`
   ///   - norm: `[c]`
+  ///   - epsilon: ε, `rms_norm_eps`
   public func normalizedEntry<Scalar: RealScalar>(
     _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
@@ -63,7 +69,11 @@ extension AttentionSteps {
   /// Undoes the rotation on the output, at the position of the query: entries are keys and values at once, so the
   /// output still carries their rotation, and only relative positions must remain.
   ///
-  /// - Parameter attended: `[T, h, c]`
+  /// - Parameters:
+  ///   - attended: `[T, h, c]`
+  ///   - positions: of the T tokens
+  ///   - rotary: the one of the queries
+  ///   - rotarySteps: how it is rotated
   public func derotated<Scalar: RealScalar>(
     _ attended: Tensor<Scalar>, positions: [Int], rotary: RotaryConfiguration, rotarySteps: any RotarySteps
   ) throws(InputError) -> Tensor<Scalar> {
@@ -75,8 +85,10 @@ extension AttentionSteps {
   ///
   /// - Parameters:
   ///   - attended: `[T, h, c]`
+  ///   - groups: g
   ///   - down: `[g·p, h·c/g]`; rows j·p … (j+1)·p − 1 belong to group j
   ///   - up: `[d, g·p]`
+  ///   - hooks: where it rounds, and who listens
   /// - Returns: `[T, d]`
   public func groupedOutput<Scalar: RealScalar>(
     _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>, hooks: Hooks

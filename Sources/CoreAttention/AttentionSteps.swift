@@ -12,7 +12,7 @@ import Tensors
 /// | `normalizedLatent` | (13), (24) |
 /// | `queryHeads`, `normalizedHeads` | (18), (25); 2.3.3-head-norm |
 /// | `normalizedEntry` | 2.3.3-window |
-/// | `rotaryForTokens`, `rotaryForEntries` | which rotary embedding a layer uses |
+/// | `rotaryForTokens`, `rotaryForEntries` | 2.3.3-rotary: which rotary embedding a layer uses |
 /// | `visibleWindow`, `visibleBlocks` | 2.3.3-window, 2.3.1-visibility |
 /// | `scale`, `probabilities` | (27) |
 /// | `attend` | (19), (26) |

@@ -22,6 +22,7 @@ public struct AttentionWeights<Scalar: RealScalar>: Sendable {
   /// wo_b, `[d, g·p]`
   public let outputUp: Tensor<Scalar>
 
+  /// Weights as they are: `AttentionCore` checks their shapes.
   public init(
     queryDown: Tensor<Scalar>, queryNorm: Tensor<Scalar>, queryUp: Tensor<Scalar>,
     keyValueProjection: Tensor<Scalar>, keyValueNorm: Tensor<Scalar>, sinks: Tensor<Scalar>,
@@ -52,6 +53,7 @@ public struct AttentionConfiguration<Scalar: RealScalar>: Sendable {
   /// How many speculative tokens can be taken back.
   public let rollBackDepth: Int
 
+  /// Numbers as they are: `AttentionCore` checks them.
   public init(
     heads: Int, window: Int, groups: Int, normEpsilon: Scalar, rotary: RotaryConfiguration, maximumPositions: Int,
     rollBackDepth: Int = 16

@@ -2,10 +2,8 @@ import Tensors
 
 /// What is done to a state between calls, with the correct default; a known bug overrides it.
 public protocol StateSteps: Sendable {
-  /// Takes speculative tokens back: the state is as if they had never been seen.
   func rollBack<Scalar: RealScalar>(_ state: inout AttentionState<Scalar>, to position: Int) throws(InputError)
 
-  /// The same for the state of a block for multi-token prediction.
   func rollBackPrediction<Scalar: RealScalar>(
     _ state: inout AttentionState<Scalar>, to position: Int
   ) throws(InputError)

@@ -57,14 +57,18 @@ public struct ModelCost: Sendable {
 
   /// The operations for the last of some tokens.
   ///
-  /// - Parameter context: in tokens, the last one included; of `contexts`
+  /// - Parameters:
+  ///   - context: in tokens, the last one included; of `contexts`
+  ///   - rule: what an operation counts
   public func flops(context: Int, _ rule: CountingRule) -> DecodeFLOPs {
     DecodeFLOPs(weights + model.attentionWork(context: context), rule: rule)
   }
 
   /// The key-value cache of one sequence, multi-token prediction not counted.
   ///
-  /// - Parameter context: in tokens; of `contexts`
+  /// - Parameters:
+  ///   - context: in tokens; of `contexts`
+  ///   - format: how entries are stored
   public func cache(context: Int, _ format: CacheFormat) -> KeyValueCache {
     KeyValueCache(
       model.cacheEntries(context: context), entryBytes: model.entryBytes(format),

@@ -16,7 +16,13 @@ public struct Expert<Scalar: RealScalar>: Sendable {
   public let steps: any ExpertSteps
 
   /// - Parameters:
+  ///   - width: d
+  ///   - gateProjection: w1, `[f, d]`
+  ///   - upProjection: w3, `[f, d]`
+  ///   - downProjection: w2, `[d, f]`
+  ///   - clampLimit: 0 means no clamp
   ///   - isShared: whether every token goes through it; its clamp limit is the same, but a known bug has another
+  ///   - steps: correct, or with a known bug
   ///   - prefix: what precedes the names of the weights in an error
   ///   - operation: what an error names
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or the clamp limit is unusable.

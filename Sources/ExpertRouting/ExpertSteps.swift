@@ -5,8 +5,15 @@ import Tensors
 
 /// The steps of the experts (report 2.1 and 4.2.3), one function each, in the order they run.
 ///
-/// Every requirement has the correct step as its default; a known bug overrides exactly one. Steps throw `InputError` if
-/// shapes do not fit each other.
+/// Every requirement has the correct step as its default; a known bug overrides exactly one.
+///
+/// | step | source |
+/// | --- | --- |
+/// | `clampLimit`, `clampedGate`, `clampedUp` | 2.1-clamp |
+/// | `gatedProduct`, `downProjection` | 2.1-expert |
+/// | `sumOverSlots` | 2.1-mixture |
+///
+/// Steps throw `InputError` if shapes do not fit each other.
 public protocol ExpertSteps: Sendable {
   func clampLimit<Scalar: RealScalar>(_ limit: Scalar, isShared: Bool) -> Scalar
 
@@ -43,14 +50,18 @@ extension ExpertSteps {
 
   /// `min(gate, limit)`: capped above only. A limit of 0 means no clamp.
   ///
-  /// - Parameter gate: `[T, f]`
+  /// - Parameters:
+  ///   - gate: `[T, f]`
+  ///   - limit: at least 0
   public func clampedGate<Scalar: RealScalar>(_ gate: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar> {
     limit > 0 ? gate.map { $0 > limit ? limit : $0 } : gate
   }
 
   /// `clamp(up, −limit, limit)`: both sides. A limit of 0 means no clamp.
   ///
-  /// - Parameter up: `[T, f]`
+  /// - Parameters:
+  ///   - up: `[T, f]`
+  ///   - limit: at least 0
   public func clampedUp<Scalar: RealScalar>(_ up: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar> {
     limit > 0 ? up.map { $0 > limit ? limit : $0 < -limit ? -limit : $0 } : up
   }
@@ -60,6 +71,7 @@ extension ExpertSteps {
   /// - Parameters:
   ///   - gate: `[T, f]`
   ///   - up: `[T, f]`
+  ///   - limit: of the clamp; 0 means none
   /// - Returns: `[T, f]`
   public func gatedProduct<Scalar: RealScalar>(
     gate: Tensor<Scalar>, up: Tensor<Scalar>, limit: Scalar
@@ -76,6 +88,7 @@ extension ExpertSteps {
   ///   - product: `[T, f]`
   ///   - slotWeights: `[T]`; 1 for the shared expert
   ///   - down: W₂, `[d, f]`
+  ///   - hooks: where it rounds, and who listens
   /// - Returns: the input of the projection `[T, f]`, and its output `[T, d]`
   public func downProjection<Scalar: RealScalar>(
     _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks

@@ -11,6 +11,7 @@ public struct RoutedExpertWeights<Scalar: RealScalar>: Sendable {
   /// w2, `[E, d, f]`
   public let downProjection: Tensor<Scalar>
 
+  /// Weights as they are: `MixtureOfExperts` checks their shapes.
   public init(gateProjection: Tensor<Scalar>, upProjection: Tensor<Scalar>, downProjection: Tensor<Scalar>) {
     self.gateProjection = gateProjection
     self.upProjection = upProjection
@@ -26,6 +27,7 @@ extension MixtureOfExperts {
   ///   - routed: the routed experts, `[E, …]` each
   ///   - shared: the shared expert's w1 `[f, d]`, w3 `[f, d]`, w2 `[d, f]`
   ///   - clampLimit: for routed and shared experts alike; 0 means no clamp
+  ///   - steps: correct, or with a known bug
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or the clamp limit is unusable.
   public init(
     router: Router<Scalar>, routed: RoutedExpertWeights<Scalar>,

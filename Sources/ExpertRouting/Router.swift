@@ -41,6 +41,9 @@ public struct Router<Scalar: RealScalar>: Sendable {
   /// - Parameters:
   ///   - gate: `[E, d]`
   ///   - width: d
+  ///   - rule: how experts are chosen
+  ///   - routeScale: what normalized weights are multiplied by; 1.5 in Flash, 2.5 in Pro
+  ///   - steps: correct, or with a known bug
   ///   - operation: what an error names: `router`, `hash-router`, `mixture`
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, k is not between 1 and E, an expert id of the
   ///   table is not an expert, or the route scale is unusable.

@@ -6,13 +6,13 @@ import Tensors
 ///
 /// Every requirement has the correct step as its default; a known bug overrides exactly one.
 ///
-/// | step | learned layers | hash layers |
-/// | --- | --- | --- |
-/// | `gateLogits` | yes | yes |
-/// | `affinity` | yes | yes |
-/// | `selectionScores`, `select` | yes | no |
-/// | `tableRows` | no | yes |
-/// | `gatheredScores`, `normalizedWeights` | yes | yes |
+/// | step | source | learned layers | hash layers |
+/// | --- | --- | --- | --- |
+/// | `gateLogits` | 2.1-affinity | yes | yes |
+/// | `affinity` | 2.1-affinity | yes | yes |
+/// | `selectionScores`, `select` | 2.1-selection | yes | no |
+/// | `tableRows` | 2.1-hash | no | yes |
+/// | `gatheredScores`, `normalizedWeights` | 2.1-weights | yes | yes |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol RoutingSteps: Sendable {
@@ -100,7 +100,10 @@ extension RoutingSteps {
 
   /// The k experts with the highest selection scores; equal scores by lower index. No limit on groups or nodes.
   ///
-  /// - Parameter selectionScores: `[T, E]`
+  /// - Parameters:
+  ///   - selectionScores: `[T, E]`
+  ///   - expertsPerToken: k
+  ///   - operation: what an error names
   /// - Returns: indices `[T, k]` and the margin of each token's selection
   public func select<Scalar: RealScalar>(
     _ selectionScores: Tensor<Scalar>, expertsPerToken: Int, in operation: String
@@ -114,6 +117,7 @@ extension RoutingSteps {
   ///   - tokenIDs: `[T]`
   ///   - table: `tid2eid`, `[V, k]`
   ///   - scores: `[T, E]`, not used here: a known bug selects by them
+  ///   - operation: what an error names
   /// - Returns: `[T, k]`, in the order of the row
   /// - Throws: `InputError` if a token id is outside the table.
   public func tableRows<Scalar: RealScalar>(
@@ -137,7 +141,8 @@ extension RoutingSteps {
   /// - Parameters:
   ///   - indices: `[T, k]`
   ///   - scores: `[T, E]`
-  ///   - bias: `[E]`, and onHashLayer: not used here; known bugs add the bias, or treat hash layers differently
+  ///   - bias: `[E]`; not used here: a known bug adds it
+  ///   - onHashLayer: not used here: a known bug treats hash layers differently
   /// - Returns: `[T, k]`
   public func gatheredScores<Scalar: RealScalar>(
     _ indices: Tensor<Int>, scores: Tensor<Scalar>, bias: Tensor<Scalar>?, onHashLayer: Bool
@@ -159,6 +164,9 @@ extension RoutingSteps {
 }
 
 /// `values[t, indices[t, s]]`: `[T, k]` positions and `[T, E]` values to `[T, k]`.
+///
+/// - Precondition: a position is between 0 and E − 1.
+/// - Throws: `InputError` never in practice: the result has the shape of the positions.
 public func gathered<Scalar: RealScalar>(
   _ indices: Tensor<Int>, from values: Tensor<Scalar>
 ) throws(InputError) -> Tensor<Scalar> {

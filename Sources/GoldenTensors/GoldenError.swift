@@ -5,6 +5,7 @@ public struct GoldenError: Error, Equatable, CustomStringConvertible {
   /// What is wrong with it: the rule, then the values.
   public let problem: String
 
+  /// The file, then what is wrong with it.
   public init(_ file: String, _ problem: String) {
     self.file = file
     self.problem = problem

@@ -92,6 +92,7 @@ public struct GoldenManifest: Codable, Equatable, Sendable {
   public struct Figure: Codable, Equatable, Sendable {
     public let value: Double
 
+    /// Any real number, infinite or NaN, too.
     public init(_ value: Double) { self.value = value }
 
     public init(from decoder: any Decoder) throws {

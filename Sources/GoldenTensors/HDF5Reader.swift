@@ -23,7 +23,7 @@ public final class HDF5Reader {
   /// - Parameters:
   ///   - path: the file
   ///   - name: what errors call it; the path if nil
-  ///   - sha256: its checksum; nothing is handed to HDF5 before that is right
+  ///   - expected: its SHA-256; nothing is handed to HDF5 before that is right
   /// - Throws: `GoldenError` if it is not the file of this checksum or cannot be opened as HDF5.
   public init(_ path: String, name: String? = nil, sha256 expected: String? = nil) throws {
     let name = name ?? path
@@ -116,7 +116,9 @@ public final class HDF5Reader {
 
   /// A dataset, in the element type it is stored in. Byte order is HDF5's affair.
   ///
-  /// - Parameter rows: a range of the first axis; all of it if nil. Nothing else is read, unless a chunk holds more.
+  /// - Parameters:
+  ///   - path: of the dataset in the file
+  ///   - rows: a range of the first axis; all of it if nil. Nothing else is read, unless a chunk holds more.
   /// - Returns: `[rows.count, …]` if rows are given, else the stored shape
   /// - Throws: `GoldenError` if it is missing, damaged, of a kind that the golden format does not use, or has no such
   ///   rows.

@@ -4,6 +4,7 @@ public struct PrecisionBudgets: Equatable, Sendable {
   /// By the ids of the manifest: every positive case that has a tensor with a tolerance.
   public let cases: [String: CaseBudgets]
 
+  /// Measured cases by their ids, and the rule by which their budgets follow.
   public init(rule: BudgetRule = .published, cases: [String: CaseBudgets]) {
     self.rule = rule
     self.cases = cases
@@ -19,6 +20,7 @@ public struct CaseBudgets: Equatable, Sendable {
   /// Selections: the budget is the margin by which the gap between two scores may be misjudged.
   public let selections: [String: TensorBudgets]
 
+  /// What was measured on the case whose file has this checksum.
   public init(sha256: String, tensors: [String: TensorBudgets], selections: [String: TensorBudgets]) {
     self.sha256 = sha256
     self.tensors = tensors
@@ -36,6 +38,8 @@ public struct TensorBudgets: Equatable, Sendable {
   public let budgets: [PrecisionClass: Double]
 
   /// - Parameters:
+  ///   - scale: its largest finite magnitude; 1 where it is judged relatively
+  ///   - spreads: the largest of all runs, in the measure of the tensor's judge
   ///   - float: its float tolerance; nil for a selection
   ///   - rule: by which budgets follow
   public init(
@@ -68,7 +72,10 @@ public struct CaseTolerances: Sendable {
   private let precision: PrecisionClass
   private let budgets: CaseBudgets?
 
-  /// - Parameter budgets: nil if there are none: then the manifest alone decides, which knows fp64 and fp32
+  /// - Parameters:
+  ///   - entry: the case
+  ///   - precision: the class of the engine
+  ///   - budgets: nil if there are none: then the manifest alone decides, which knows fp64 and fp32
   /// - Throws: `GoldenError` if the class needs budgets and there are none for this case.
   public init(
     _ entry: GoldenManifest.CaseEntry, _ precision: PrecisionClass, budgets: PrecisionBudgets?
@@ -88,7 +95,9 @@ public struct CaseTolerances: Sendable {
 
   /// As the manifest has them, whatever was measured for coarser classes.
   ///
-  /// - Parameter double: whether the path computes in float64; in float32 if not
+  /// - Parameters:
+  ///   - entry: the case
+  ///   - double: whether the path computes in float64; in float32 if not
   public init(_ entry: GoldenManifest.CaseEntry, double: Bool) {
     self.entry = entry
     precision = double ? .fp64 : .fp32

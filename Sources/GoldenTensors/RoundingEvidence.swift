@@ -25,7 +25,9 @@ extension GoldenCase {
 
   /// What the judge `rounded` needs.
   ///
-  /// - Parameter tolerance: what the class of the engine may be off by in a tensor, here the values before rounding
+  /// - Parameters:
+  ///   - name: of the tensor
+  ///   - tolerance: what the class of the engine may be off by in a tensor, here the values before rounding
   /// - Throws: `GoldenError` if the case lacks it.
   public func roundingEvidence(
     of name: String, tolerance: (GoldenManifest.TensorEntry) -> Double?

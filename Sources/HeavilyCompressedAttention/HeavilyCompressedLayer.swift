@@ -28,6 +28,12 @@ public struct HeavilyCompressedLayer<Scalar: RealScalar>: AttentionLayer {
   public var layout: AttentionLayout { core.layout }
 
   /// Eqs. (20) to (26).
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`, normalised by the block
+  ///   - state: of this layer; it moves on by T tokens
+  ///   - hooks: where it rounds, and who listens
+  /// - Throws: `InputError` for another shape, no tokens, a state of another layout, a position beyond the maximum.
   public func callAsFunction(
     _ hidden: Tensor<Scalar>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {

@@ -19,6 +19,15 @@ public struct HyperConnectionHead<Scalar: RealScalar>: Sendable {
   public let width: Int
   public let steps: any HyperConnectionSteps
 
+  /// - Parameters:
+  ///   - streams: n
+  ///   - width: d
+  ///   - projection: `[n, n·d]`
+  ///   - base: `[n]`
+  ///   - scale: `[1]`
+  ///   - epsilon: `hc_eps`
+  ///   - normEpsilon: `rms_norm_eps` of the model
+  ///   - steps: correct, or with a known bug
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or a constant is unusable.
   public init(
     streams: Int, width: Int, projection: Tensor<Scalar>, base: Tensor<Scalar>, scale: Tensor<Scalar>,

@@ -26,6 +26,16 @@ public struct HyperConnectionSite<Scalar: RealScalar>: Sendable {
   public let normEpsilon: Scalar
   public let steps: any HyperConnectionSteps
 
+  /// - Parameters:
+  ///   - streams: n
+  ///   - width: d
+  ///   - projection: `[M, n·d]`
+  ///   - base: `[M]`
+  ///   - scale: `[3]`
+  ///   - iterations: t_max, at least 1
+  ///   - epsilon: `hc_eps`
+  ///   - normEpsilon: `rms_norm_eps` of the model
+  ///   - steps: correct, or with a known bug
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite, or a constant is unusable.
   public init(
     streams: Int, width: Int, projection: Tensor<Scalar>, base: Tensor<Scalar>, scale: Tensor<Scalar>,

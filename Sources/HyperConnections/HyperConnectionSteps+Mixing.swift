@@ -33,6 +33,7 @@ extension HyperConnectionSteps {
   ///
   /// - Parameters:
   ///   - mixes: `[T, M]`
+  ///   - n: the number of streams
   ///   - base: S, `[M]`
   ///   - scale: α, `[3]`
   /// - Returns: pre `[T, n]`, post `[T, n]`, comb `[T, n, n]`
@@ -50,7 +51,9 @@ extension HyperConnectionSteps {
   ///
   /// The report has no ε here; the released code adds `hc_eps`.
   ///
-  /// - Parameter logits: Ã, `[T, n]`
+  /// - Parameters:
+  ///   - logits: Ã, `[T, n]`
+  ///   - epsilon: ε, `hc_eps`
   /// - Returns: `[T, n]`
   public func preGates<Scalar: RealScalar>(_ logits: Tensor<Scalar>, epsilon: Scalar) -> Tensor<Scalar> {
     logits.map(sigmoid) + epsilon
@@ -72,6 +75,7 @@ extension HyperConnectionSteps {
   ///   - mixes: `[T, n]`
   ///   - base: S, `[n]`
   ///   - scale: α, `[1]`
+  ///   - epsilon: ε, `hc_eps`
   /// - Returns: `[T, n]`
   /// - Throws: `InputError` if the shapes do not fit.
   public func headGates<Scalar: RealScalar>(

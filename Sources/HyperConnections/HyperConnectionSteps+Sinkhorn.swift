@@ -39,6 +39,11 @@ extension HyperConnectionSteps {
   }
 
   /// The first row pass: `softmax(row) + ε`. Here ε is added to every entry, not to the sum.
+  ///
+  /// - Parameters:
+  ///   - logits: `[T, n, n]`
+  ///   - epsilon: ε, `hc_eps`
+  /// - Returns: `[T, n, n]`
   public func sinkhornStart<Scalar: RealScalar>(
     _ logits: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
@@ -46,6 +51,12 @@ extension HyperConnectionSteps {
   }
 
   /// T_r or T_c of eq. (8) with the released ε: each row, or each column, divided by (its sum + ε).
+  ///
+  /// - Parameters:
+  ///   - matrix: `[T, n, n]`
+  ///   - axis: rows for T_r, columns for T_c
+  ///   - epsilon: ε, `hc_eps`
+  /// - Returns: `[T, n, n]`
   public func normalized<Scalar: RealScalar>(
     _ matrix: Tensor<Scalar>, over axis: ReductionAxis, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {

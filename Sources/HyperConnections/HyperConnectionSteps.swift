@@ -25,6 +25,7 @@ public protocol HyperConnectionSteps: Sendable {
     _ streams: Tensor<Scalar>, projection: Tensor<Scalar>, normEpsilon: Scalar, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar>
 
+  /// Gate and bias of eqs. (3), (4) and (5): mixes `[T, M]` to pre `[T, n]`, post `[T, n]` and comb `[T, n, n]`.
   func splitMixes<Scalar: RealScalar>(
     _ mixes: Tensor<Scalar>, streams: Int, base: Tensor<Scalar>, scale: Tensor<Scalar>
   ) throws(InputError) -> MixLogits<Scalar>
@@ -81,6 +82,7 @@ public struct MixLogits<Scalar: RealScalar>: Sendable {
   /// `[T, n, n]`: B̃ᵀ of eq. (4); row = source stream, column = target stream.
   public let combination: Tensor<Scalar>
 
+  /// The logits of T tokens: `[T, n]`, `[T, n]` and `[T, n, n]`.
   public init(pre: Tensor<Scalar>, post: Tensor<Scalar>, combination: Tensor<Scalar>) {
     self.pre = pre
     self.post = post

@@ -22,7 +22,10 @@ public struct StochasticDefect: Equatable, Sendable {
 extension HyperConnectionSteps {
   /// The defect of comb after 1, 2, … `iterations` iterations. The column defect stays near ε, the row defect falls.
   ///
-  /// - Parameter logits: `[T, n, n]`
+  /// - Parameters:
+  ///   - logits: `[T, n, n]`
+  ///   - iterations: the most that are looked at, at least 1
+  ///   - epsilon: ε, `hc_eps`
   /// - Throws: `InputError` as `sinkhorn` does.
   public func sinkhornDefects<Scalar: RealScalar>(
     _ logits: Tensor<Scalar>, iterations: Int, epsilon: Scalar

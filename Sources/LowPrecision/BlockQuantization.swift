@@ -34,7 +34,10 @@ public struct BlockQuantization: Sendable {
   ///
   /// Weights may be ragged at the edges; the blocks of activations and of FP4 must divide the columns.
   ///
-  /// - Parameter operation: what an error names
+  /// - Parameters:
+  ///   - matrixRows: R
+  ///   - matrixColumns: C
+  ///   - operation: what an error names
   /// - Throws: `InputError` if they do not.
   public func blockCounts(
     rows matrixRows: Int, columns matrixColumns: Int, in operation: String = "quantize"

@@ -4,14 +4,14 @@ import Tensors
 
 /// The steps by which the deployed model rounds, each with the correct default; a known bug overrides one.
 ///
-/// | step | what |
-/// | --- | --- |
-/// | `activation` | BF16, between modules |
-/// | `linearInput` | FP8 in blocks of 128: the input of a linear map with FP8 or FP4 weight |
-/// | `entry` | FP8 in blocks of 64: window and compressed entries, without their rotary dims |
-/// | `indexVector` | FP4 in blocks of 32: queries and keys of the indexer |
-/// | `scale`, `cast` | how a block is quantized |
-/// | `nibbles`, `scaleValue` | how stored weights are read |
+/// | step | what | source |
+/// | --- | --- | --- |
+/// | `activation` | BF16, between modules | 5.2.1-deployed-activations |
+/// | `linearInput` | FP8 in blocks of 128: input of a map with FP8 or FP4 weight | 5.2.1-deployed-activations |
+/// | `entry` | FP8 in blocks of 64: entries, without their rotary dims | 2.3.4-entry-precision |
+/// | `indexVector` | FP4 in blocks of 32: queries and keys of the indexer | 2.3.4-index-precision |
+/// | `scale`, `cast` | how a block is quantized | 5.2.1-block-quantization |
+/// | `nibbles`, `scaleValue` | how stored weights are read | 5.2.1-block-quantization |
 ///
 /// Steps throw `InputError` if a block does not divide an axis or a value is not finite.
 public protocol QuantizationSteps: Sendable {
@@ -43,7 +43,7 @@ extension QuantizationSteps where Self == ReferenceQuantizationSteps {
 }
 
 extension QuantizationSteps {
-  /// BF16, element by element.
+  /// BF16, element by element, for any shape `[…]`.
   public func activation<Scalar: RealScalar>(_ x: Tensor<Scalar>) -> Tensor<Scalar> {
     x.map(SmallFloat.bfloat16.rounded)
   }
@@ -57,7 +57,9 @@ extension QuantizationSteps {
 
   /// FP8 in blocks of 1 × 64 on the dims that are not rotated; the last r stay as they are (BF16 in the cache).
   ///
-  /// - Parameter x: `[…, c]`, c − r a multiple of 64
+  /// - Parameters:
+  ///   - x: `[…, c]`, c − r a multiple of 64
+  ///   - rotaryDims: r
   public func entry<Scalar: RealScalar>(_ x: Tensor<Scalar>, rotaryDims: Int) throws(InputError) -> Tensor<Scalar> {
     let width = x.shape.last ?? 0
     let quantized = try BlockQuantization(.float8E4M3, columns: 64, steps: self)
@@ -81,7 +83,9 @@ extension QuantizationSteps {
   ///
   /// The logarithm is read off the exponent bits, so it is exact: an amax of 448 · 2ᵏ gives 2ᵏ, one ulp more the double.
   ///
-  /// - Parameter largest: amax, the largest magnitude of the block
+  /// - Parameters:
+  ///   - largest: amax, the largest magnitude of the block
+  ///   - format: FP8 or FP4
   public func scale<Scalar: RealScalar>(largest: Scalar, format: SmallFloat) -> Scalar {
     let floor = format == .float8E4M3 ? Scalar(Float(1e-4)) : Scalar(format.largest) * powerOfTwo(-126)
     let quotient = max(largest, floor) / Scalar(format.largest)

@@ -14,7 +14,10 @@ public struct RotaryConfiguration: Equatable, Sendable {
   public let frequencyTable: [Float]?
 
   /// - Parameters:
+  ///   - ropeDims: r, even
   ///   - headWidth: c, or i in the indexer: r is at most that
+  ///   - theta: θ, above 1
+  ///   - yarn: nil in layers without compression
   ///   - angles: `AnglePolicy.standard(for:)` of the path unless there is a reason for another
   ///   - frequencyTable: `[r/2]`
   ///   - operation: what an error names
@@ -70,6 +73,7 @@ public struct YaRN: Equatable, Sendable {
   /// Frequencies that turn less often than this are divided by the factor: 1.
   public let betaSlow: Double
 
+  /// Numbers as they are: `RotaryConfiguration` checks them.
   public init(factor: Double, originalLength: Int, betaFast: Double, betaSlow: Double) {
     self.factor = factor
     self.originalLength = originalLength

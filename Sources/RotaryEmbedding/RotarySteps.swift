@@ -11,6 +11,12 @@ import Tensors
 // Axes: T tokens, h heads, c head width, r rotary dims (the last r of c).
 
 /// The steps of the rotary embedding (report 2.3.3), each with the correct default; a known bug overrides one.
+///
+/// | step | source |
+/// | --- | --- |
+/// | `frequencies` | 2.3.3-yarn |
+/// | `angle` | 2.3.3-rotary |
+/// | `rotated` | 2.3.3-rotary, 2.3.3-inverse-rotary |
 public protocol RotarySteps: Sendable {
   func frequencies(_ configuration: RotaryConfiguration) -> [Double]
 
@@ -80,6 +86,7 @@ extension RotarySteps {
   /// - Parameters:
   ///   - x: `[T, h, c]`
   ///   - positions: T of them
+  ///   - configuration: r, θ and YaRN of the layer
   ///   - inverse: by −φ, which undoes it
   /// - Returns: `[T, h, c]`
   /// - Throws: `InputError` if the shapes do not fit or a position is negative.
@@ -122,6 +129,8 @@ private func rotatedPairs<Scalar: RealScalar>(
 }
 
 /// Requires `[T, h, c]` with a position for each token and room for the rotated channels.
+///
+/// - Throws: `InputError` for another shape or a negative position.
 public func requireRotatable<Scalar: RealScalar>(
   _ x: Tensor<Scalar>, positions: [Int], configuration: RotaryConfiguration
 ) throws(InputError) {

@@ -21,6 +21,7 @@ public struct Hooks {
   /// Exact, and nobody listens.
   public static var none: Hooks { Hooks() }
 
+  /// At the top of a model: names of taps are not preceded by anything.
   public init(numerics: Numerics = Numerics(.exact), recorder: (any TapRecorder)? = nil) {
     self.init(numerics: numerics, recorder: recorder, scope: "")
   }
@@ -47,7 +48,10 @@ public struct Hooks {
   ///
   /// Where rounding acts on a value that was no tap before, the value before it is recorded, too, as `<name>.unrounded`.
   ///
-  /// - Parameter rotaryDims: r, at the taps of entries
+  /// - Parameters:
+  ///   - tap: its definition in the registry
+  ///   - x: in the shape of the tap, as in `[T, d]`
+  ///   - rotaryDims: r, at the taps of entries
   /// - Throws: `InputError` if a block does not divide an axis or a value to be rounded is not finite.
   public func pass<Scalar: RealScalar>(
     _ tap: Tap, _ x: Tensor<Scalar>, rotaryDims: Int = 0
@@ -117,6 +121,7 @@ public protocol TapRecorder: AnyObject {
   /// - Parameters:
   ///   - name: of this place, as in `layers.2.attn.queries`
   ///   - tap: its definition in the registry
+  ///   - tensor: in the type of its path
   func record(_ name: String, tap: Tap, _ tensor: RecordedTensor)
 
   /// What the computation goes on with in place of the value of that name; nil for the value itself.

@@ -52,6 +52,7 @@ public struct Numerics: Sendable {
   public let mode: NumericsMode
   public let steps: any QuantizationSteps
 
+  /// A mode with the correct steps, unless others are given.
   public init(_ mode: NumericsMode, steps: any QuantizationSteps = .reference) {
     self.mode = mode
     self.steps = steps
@@ -64,6 +65,7 @@ public struct Numerics: Sendable {
   ///
   /// - Parameters:
   ///   - x: `[…, width]`
+  ///   - rounding: to what
   ///   - rotaryDims: r, for `entry`
   /// - Throws: `InputError` if a block does not divide an axis or a value is not finite.
   public func rounded<Scalar: RealScalar>(

@@ -14,7 +14,7 @@ public func reciprocalRMS<Scalar: RealScalar>(
 }
 
 extension Tensor where Element: RealScalar {
-  /// ReLU of each element: `max(x, 0)`. NaN stays NaN.
+  /// ReLU of each element of `[…]`: `max(x, 0)`. NaN stays NaN.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   public func rectified() -> Tensor {

@@ -8,6 +8,7 @@ public struct InputError: Error, Equatable, CustomStringConvertible {
   /// The rule that was broken and the values that broke it.
   public let problem: String
 
+  /// The operation that refuses, then the broken rule with its values: a sentence without its end.
   public init(_ operation: String, _ problem: String) {
     self.operation = operation
     self.problem = problem

@@ -3,6 +3,7 @@
 /// - Parameters:
 ///   - x: `[…, d]`
 ///   - weight: `[d]`; nil for the norm without weight that each query head gets
+///   - epsilon: ε, the model's `rms_norm_eps`
 /// - Throws: `InputError` if the weight does not fit.
 public func rmsNorm<Scalar: RealScalar>(
   _ x: Tensor<Scalar>, weight: Tensor<Scalar>?, epsilon: Scalar

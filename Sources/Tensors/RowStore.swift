@@ -8,7 +8,9 @@ public struct RowStore<Scalar: RealScalar>: Equatable, Sendable {
   public private(set) var start: Int
   private var elements: [Scalar] = []
 
-  /// - Parameter start: the number of the first row that will be appended
+  /// - Parameters:
+  ///   - width: the elements of a row
+  ///   - start: the number of the first row that will be appended
   public init(width: Int, start: Int = 0) {
     self.width = width
     self.start = start

@@ -11,7 +11,9 @@ extension Tensor where Element: RealScalar {
   public static func * (left: Tensor, right: Element) -> Tensor { left.with(right, .product) }
   public static func / (left: Tensor, right: Element) -> Tensor { left.with(right, .quotient) }
 
-  /// The larger of two tensors, element by element.
+  /// The larger of two tensors, element by element; axes of length 1 repeat, as in `[h, n]` and `[h, 1]`.
+  ///
+  /// - Throws: `InputError` if the shapes do not fit each other.
   public func largerOf(_ right: Tensor) throws(InputError) -> Tensor { try with(right, .maximum) }
 
   @specialized(where Element == Float)

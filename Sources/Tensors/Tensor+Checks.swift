@@ -10,7 +10,10 @@ extension Tensor {
 
   /// Requires a number of axes, given by their letters, and at least one element on each.
   ///
-  /// - Parameter axes: the letters of the axes, as in `["T", "n", "d"]`.
+  /// - Parameters:
+  ///   - axes: the letters of the axes, as in `["T", "n", "d"]`
+  ///   - name: what an error calls the tensor
+  ///   - operation: what an error names
   /// - Throws: `InputError` that names the operation, the tensor, its shape and the letters.
   public func requireAxes(_ axes: [String], _ name: String, in operation: String) throws(InputError) {
     guard rank == axes.count else {

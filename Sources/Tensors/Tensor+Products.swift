@@ -50,7 +50,7 @@ private func dot<Scalar: RealScalar>(_ a: UnsafeBufferPointer<Scalar>, _ b: Unsa
   return two[0] + two[1]
 }
 
-/// `Σ x²` of each row, over the last axis, which keeps length 1; summed in the order of `linear`.
+/// `Σ x²` of each row, over the last axis: `[…, d]` to `[…, 1]`; summed in the order of `linear`.
 ///
 /// - Throws: `InputError` for a scalar.
 @specialized(where Scalar == Float)

@@ -9,7 +9,7 @@ public enum ReductionAxis: Int, Sendable {
 }
 
 extension Tensor where Element: RealScalar {
-  /// The sum of each row or column; the axis keeps length 1. Terms are added in order of their index.
+  /// The sum of each row or column of `[…, R, C]`: `[…, R, 1]` or `[…, 1, C]`. Terms are added in order of their index.
   ///
   /// - Throws: `InputError` if the tensor has no such axis.
   @specialized(where Element == Float)
@@ -18,7 +18,7 @@ extension Tensor where Element: RealScalar {
     try reduced(axis, "sum", from: 0) { $0 + $1 }
   }
 
-  /// The maximum of each row or column; the axis keeps length 1. NaN wins.
+  /// The maximum of each row or column of `[…, R, C]`: `[…, R, 1]` or `[…, 1, C]`. NaN wins.
   ///
   /// - Throws: `InputError` if the tensor has no such axis.
   @specialized(where Element == Float)
@@ -50,7 +50,7 @@ extension Tensor where Element: RealScalar {
     return Tensor(unchecked: newShape, result)
   }
 
-  /// The softmax of each row: `exp(x − max) / Σ exp(x − max)` over the last axis.
+  /// The softmax of each row: `exp(x − max) / Σ exp(x − max)` over the last axis of `[…, C]`.
   ///
   /// - Throws: `InputError` for a scalar.
   @specialized(where Element == Float)

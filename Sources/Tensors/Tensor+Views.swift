@@ -1,7 +1,7 @@
 // Reordering and cutting. Nothing here computes.
 
 extension Tensor {
-  /// The same elements under another shape.
+  /// The same elements under another shape, as `[a·b]` under `[a, b]`.
   ///
   /// - Throws: `InputError` if the shapes hold different numbers of elements.
   public func reshaped(_ newShape: [Int]) throws(InputError) -> Tensor {
@@ -11,7 +11,7 @@ extension Tensor {
     return Tensor(unchecked: newShape, elements)
   }
 
-  /// The tensor with its last two axes exchanged.
+  /// The tensor with its last two axes exchanged: `[…, a, b]` to `[…, b, a]`.
   ///
   /// - Throws: `InputError` if there are fewer than two axes.
   public func transposed() throws(InputError) -> Tensor {
@@ -27,7 +27,7 @@ extension Tensor {
     return Tensor(unchecked: shape.dropLast(2) + [columns, rows], result)
   }
 
-  /// A range of the last axis.
+  /// A range of the last axis: `[…, n]` to `[…, range.count]`.
   ///
   /// - Throws: `InputError` if the range is not inside the axis.
   public func lastAxis(_ range: Range<Int>) throws(InputError) -> Tensor {
@@ -42,7 +42,8 @@ extension Tensor {
     return Tensor(unchecked: shape.dropLast() + [range.count], result)
   }
 
-  /// The rows of this tensor, each followed by the same row of another, along the last axis.
+  /// The rows of this tensor, each followed by the same row of another, along the last axis: `[…, a]` and `[…, b]` to
+  /// `[…, a + b]`.
   ///
   /// - Throws: `InputError` if the other axes differ.
   public func joiningLastAxis(_ other: Tensor) throws(InputError) -> Tensor {
@@ -57,7 +58,7 @@ extension Tensor {
     return Tensor(unchecked: shape.dropLast() + [width + added], result)
   }
 
-  /// The part of the tensor at one position of its first axis.
+  /// The part of the tensor at one position of its first axis: `[n, …]` to `[…]`.
   ///
   /// - Throws: `InputError` if the position is outside the axis.
   public func slice(_ position: Int) throws(InputError) -> Tensor {
@@ -68,7 +69,7 @@ extension Tensor {
     return Tensor(unchecked: Array(shape.dropFirst()), Array(elements[(position * width)..<((position + 1) * width)]))
   }
 
-  /// A range of the first axis.
+  /// A range of the first axis: `[n, …]` to `[range.count, …]`.
   ///
   /// - Throws: `InputError` if the range is not inside the axis.
   public func rows(_ range: Range<Int>) throws(InputError) -> Tensor {
@@ -81,7 +82,7 @@ extension Tensor {
     )
   }
 
-  /// Tensors of one shape, along a new first axis.
+  /// Tensors of one shape, along a new first axis: n times `[…]` to `[n, …]`.
   ///
   /// - Throws: `InputError` if there is none, or if the shapes differ.
   public static func stacked(_ parts: [Tensor]) throws(InputError) -> Tensor {
@@ -92,7 +93,7 @@ extension Tensor {
 }
 
 extension Tensor {
-  /// The rows of this tensor, then those of another, along the first axis.
+  /// The rows of this tensor, then those of another, along the first axis: `[a, …]` and `[b, …]` to `[a + b, …]`.
   ///
   /// - Throws: `InputError` if the other axes differ.
   public func appending(_ other: Tensor) throws(InputError) -> Tensor {

@@ -68,7 +68,9 @@ public struct Tensor<Element: Sendable>: Sendable {
     return index
   }
 
-  /// The tensor with each element replaced.
+  /// The tensor `[…]` with each element replaced.
+  ///
+  /// - Throws: what `transform` throws.
   @specialized(where Element == Float, NewElement == Float)
   @specialized(where Element == Float, NewElement == Double)
   @specialized(where Element == Double, NewElement == Double)

@@ -3,6 +3,7 @@ public struct TensorArchive<Scalar: RealScalar>: Equatable, Sendable {
   public var counts: [String: Int]
   public var tensors: [String: Tensor<Scalar>]
 
+  /// Without arguments an empty archive, to be filled. Tensors may have any shape, `[…]`.
   public init(counts: [String: Int] = [:], tensors: [String: Tensor<Scalar>] = [:]) {
     self.counts = counts
     self.tensors = tensors
@@ -14,6 +15,8 @@ public struct TensorArchive<Scalar: RealScalar>: Equatable, Sendable {
     return count
   }
 
+  /// A tensor in the shape that it was put in with, `[…]`.
+  ///
   /// - Throws: `InputError` if there is no such tensor.
   public func tensor(_ name: String) throws(InputError) -> Tensor<Scalar> {
     guard let tensor = tensors[name] else { throw InputError("archive", "there is no tensor \(name)") }
@@ -21,6 +24,8 @@ public struct TensorArchive<Scalar: RealScalar>: Equatable, Sendable {
   }
 
   /// Adds rows and where they start.
+  ///
+  /// - Throws: `InputError` never in practice: a store has all of its own rows.
   public mutating func add(_ rows: RowStore<Scalar>, as name: String) throws(InputError) {
     counts["\(name)_start"] = rows.start
     tensors[name] = try rows.rows(rows.start..<rows.end)

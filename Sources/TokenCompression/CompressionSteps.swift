@@ -12,7 +12,8 @@ import Tensors
 /// | `biased` | the B of (11) and (22) |
 /// | `rowsBeforeTheFirstBlock`, `blockRows` | which rows (11) and (22) stack |
 /// | `pooled` | (11), (12); (22), (23) |
-/// | `normalized`, `entryPosition`, `rotatedEntry` | 2.3.3 |
+/// | `normalized` | 2.3.3-head-norm |
+/// | `entryPosition`, `rotatedEntry` | 2.3.3-rotary |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol CompressionSteps: Sendable {
@@ -50,6 +51,7 @@ public struct CompressionRows<Scalar: RealScalar>: Sendable {
   /// Z + B: `[R, c]`
   public var scores: Tensor<Scalar>
 
+  /// Contents and scores of the same rows, `[R, c]` each.
   public init(keyValues: Tensor<Scalar>, scores: Tensor<Scalar>) {
     self.keyValues = keyValues
     self.scores = scores
@@ -108,6 +110,7 @@ extension CompressionSteps {
   /// - Parameters:
   ///   - block: its number
   ///   - state: holds the projected rows of this block and, with overlap, of the previous one
+  ///   - positionBias: B, `[m, w]`
   ///   - chunkStart: where the present call began; not used here: a known bug forgets what was before it
   /// - Returns: `[R, c]` each
   public func blockRows<Scalar: RealScalar>(
@@ -143,6 +146,7 @@ extension CompressionSteps {
   /// - Parameters:
   ///   - pooled: `[N, c]`
   ///   - weight: `[c]`
+  ///   - epsilon: ε, `rms_norm_eps`
   public func normalized<Scalar: RealScalar>(
     _ pooled: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
@@ -154,7 +158,11 @@ extension CompressionSteps {
 
   /// The entry, rotated at that position.
   ///
-  /// - Parameter entry: `[1, c]`
+  /// - Parameters:
+  ///   - entry: `[1, c]`
+  ///   - position: in tokens, as `entryPosition` gives it
+  ///   - rotary: of the layer
+  ///   - rotarySteps: how it is rotated
   public func rotatedEntry<Scalar: RealScalar>(
     _ entry: Tensor<Scalar>, position: Int, rotary: RotaryConfiguration, rotarySteps: any RotarySteps
   ) throws(InputError) -> Tensor<Scalar> {

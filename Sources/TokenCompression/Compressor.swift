@@ -22,6 +22,16 @@ public struct Compressor<Scalar: RealScalar>: Sendable {
   public let rotarySteps: any RotarySteps
 
   /// - Parameters:
+  ///   - width: d
+  ///   - ratio: m; 4 overlaps
+  ///   - keyValueProjection: `[w, d]`
+  ///   - gateProjection: `[w, d]`
+  ///   - positionBias: B, `[m, w]`
+  ///   - norm: `[c]`
+  ///   - normEpsilon: `rms_norm_eps` of the model
+  ///   - rotary: of the layer
+  ///   - steps: correct, or with a known bug
+  ///   - rotarySteps: the same for the rotation
   ///   - prefix: what precedes the names of the weights in an error
   ///   - operation: what an error names
   /// - Throws: `InputError` if a weight has a wrong shape or is not finite.

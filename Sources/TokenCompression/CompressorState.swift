@@ -18,7 +18,10 @@ public struct CompressorState<Scalar: RealScalar>: Equatable, Sendable {
 
   /// The state before any token.
   ///
-  /// - Parameter width: c
+  /// - Parameters:
+  ///   - ratio: m
+  ///   - overlaps: whether an entry also pools the previous block
+  ///   - width: c
   public init(ratio: Int, overlaps: Bool, width: Int) {
     let projected = overlaps ? 2 * width : width
     self.ratio = ratio
@@ -31,8 +34,10 @@ public struct CompressorState<Scalar: RealScalar>: Equatable, Sendable {
   /// A state that was filled elsewhere.
   ///
   /// - Parameters:
-  ///   - entries: from number 0 on
-  ///   - keyValues: recent rows, up to the present position
+  ///   - ratio: m, at least 1
+  ///   - overlaps: whether an entry also pools the previous block
+  ///   - entries: `[N, c]`, from number 0 on
+  ///   - keyValues: recent rows, `[·, w]`, up to the present position
   ///   - scores: the same
   /// - Throws: `InputError` if the parts contradict each other.
   public init(

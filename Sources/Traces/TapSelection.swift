@@ -10,11 +10,13 @@ public struct TapSelection: Sendable {
   /// Everything.
   public static let all = TapSelection(globs: [], layers: nil)
 
+  /// Taps whose names fit one of the globs (any, if there are none) in some layers (any, if nil).
   public init(globs: [String], layers: Set<Int>?) {
     self.globs = globs
     self.layers = layers
   }
 
+  /// Whether the tap of this name is recorded: `layers.2.attn.queries`.
   public func contains(_ name: String) -> Bool {
     if let layers, name.hasPrefix("layers.") {
       guard let layer = name.split(separator: ".").dropFirst().first.flatMap({ Int($0) }), layers.contains(layer) else {

@@ -60,7 +60,9 @@ public final class TensorFile {
 
   /// A tensor, or some rows of it. BF16 and F16 are widened to float32.
   ///
-  /// - Parameter rows: a range of the first axis; all of it if nil. Nothing else is read.
+  /// - Parameters:
+  ///   - tensor: its name in the file
+  ///   - rows: a range of the first axis; all of it if nil. Nothing else is read.
   /// - Returns: `[rows.count, …]` if rows are given, else the stored shape
   /// - Throws: as `description(of:)`, and if there are no such rows.
   public func read(_ tensor: String, rows: Range<Int>? = nil) throws -> StoredTensor {
@@ -89,7 +91,9 @@ public final class TensorFile {
   ///
   /// In safetensors they are the members `<name>` or `<group>/<name>` of `__metadata__`, always text.
   ///
-  /// - Parameter group: `/` for the file
+  /// - Parameters:
+  ///   - wanted: their names
+  ///   - group: `/` for the file
   /// - Returns: those that are there
   /// - Throws: `GoldenError` or `CheckpointError` if there is no such group, or one is neither a number nor a text.
   public func attributes(_ wanted: [String], of group: String = "/") throws -> [String: StoredAttribute] {

@@ -13,6 +13,7 @@ public struct TraceDescription: Sendable {
   /// Who wrote it.
   public let producer: String
 
+  /// What the root of a trace says of the run.
   public init(
     configuration: ModelConfiguration, precision: String, numerics: NumericsMode, angles: AnglePolicy,
     producer: String = "v4-oracle"

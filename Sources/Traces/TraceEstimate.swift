@@ -10,9 +10,12 @@ public struct TraceEstimate: Sendable {
   private static let overhead = 700
 
   /// - Parameters:
+  ///   - configuration: of the model
   ///   - calls: how many tokens each call takes, in order
   ///   - selection: which taps are recorded
+  ///   - numerics: of the run: rounded values are recorded before and after
   ///   - scalarBytes: 4 for the float path, 8 for the double one
+  ///   - predicts: whether the MTP block runs
   public init(
     _ configuration: ModelConfiguration, calls: [Int], selection: TapSelection, numerics: NumericsMode,
     scalarBytes: Int, predicts: Bool

@@ -54,6 +54,7 @@ public final class TraceWriter: TapRecorder {
   ///
   /// - Parameters:
   ///   - start: the position of its first token
+  ///   - tokenIDs: T of them
   ///   - listener: hears the name of each tap as it is passed
   ///   - run: runs the model with this writer as its recorder
   public func call<Result>(

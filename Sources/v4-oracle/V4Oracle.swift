@@ -87,7 +87,11 @@ func writeJSON(_ value: some Encodable, to path: String) throws {
     positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
   let data = try encoder.encode(value) + Data("\n".utf8)
   if path == "-" {
-    FileHandle.standardOutput.write(data)
+    do {
+      try FileHandle.standardOutput.write(contentsOf: data)
+    } catch {
+      throw GoldenError("standard output", "cannot be written")
+    }
   } else {
     try write(data, to: path)
   }

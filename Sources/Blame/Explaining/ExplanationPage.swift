@@ -10,6 +10,7 @@ public struct ExplanationPage {
   private let base: String?
 
   /// - Parameters:
+  ///   - explanation: what the page shows
   ///   - name: of the trace
   ///   - sources: where steps are in the sources
   ///   - sourceURL: where the folder that holds `Sources` and `docs` is to be seen, for links; nil for none

@@ -20,8 +20,14 @@ public struct Markup: ExpressibleByStringInterpolation, Sendable {
     public init(literalCapacity: Int, interpolationCount: Int) {}
 
     public mutating func appendLiteral(_ literal: String) { text += literal }
+
+    /// Markup, as it is.
     public mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
+
+    /// Text, escaped.
     public mutating func appendInterpolation(_ string: String) { text += escaped(string) }
+
+    /// A number in decimal digits.
     public mutating func appendInterpolation(_ number: Int) { text += String(number) }
 
     /// A coordinate in a drawing, to a tenth.

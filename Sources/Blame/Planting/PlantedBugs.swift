@@ -41,6 +41,7 @@ public struct PlantedBugs: Codable, Sendable {
   /// - Parameters:
   ///   - pairs: how many
   ///   - seed: of the choice
+  ///   - progress: called with (pairs done, pairs in all)
   public init(pairs: Int, seed: Int, progress: (Int, Int) -> Void = { _, _ in }) throws {
     let bugs = KnownBug.all.filter { $0.visibility == .visible && KnownBug.unplantable[$0.id] == nil }
     var results: [PlantedResult] = []

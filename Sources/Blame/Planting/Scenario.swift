@@ -17,6 +17,7 @@ public struct Scenario: Sendable {
   public let roundsWeights: Bool
   private let changes: WeightChanges
 
+  /// A scenario by its name, its model, and how many tokens each call takes.
   public init(
     _ name: String, _ configuration: ModelConfiguration, pieces: [Int], numerics: NumericsMode = .exact, seed: Int = 1,
     roundsWeights: Bool = false, changes: WeightChanges = WeightChanges()
@@ -33,6 +34,8 @@ public struct Scenario: Sendable {
   /// The model, correct or with a wrong step.
   ///
   /// - Parameters:
+  ///   - steps: correct, or with known bugs
+  ///   - angles: of the rotary embedding
   ///   - keepsLayers: false where each part is needed once
   ///   - changed: the weights that it has in place of its own
   public func model<Scalar: RealScalar>(
@@ -58,6 +61,8 @@ public struct Scenario: Sendable {
   /// Feeds a model all pieces, as far as it takes them.
   ///
   /// - Parameters:
+  ///   - model: of this scenario
+  ///   - steps: those of the model, for roll-backs
   ///   - trace: is told where each call begins
   ///   - hooks: with a recorder that hands on to the trace
   public func run<Scalar: RealScalar>(

@@ -9,6 +9,7 @@ public struct WeightChanges: Sendable {
   /// Whether each row of a hash table names one expert twice.
   public var repeatsExperts = false
 
+  /// Without arguments no changes.
   public init(factors: [String: Double] = [:], repeatsExperts: Bool = false) {
     self.factors = factors
     self.repeatsExperts = repeatsExperts

@@ -14,7 +14,9 @@ public struct FileTrace: RecordedTrace {
 
   /// - Parameters:
   ///   - file: the trace
-  ///   - precision, numerics, angles: in place of what the file says
+  ///   - precision: in place of what the file says
+  ///   - numerics: the same
+  ///   - angles: the same
   public init(
     _ file: TraceFile, precision: PrecisionClass? = nil, numerics: NumericsMode? = nil, angles: AnglePolicy? = nil
   ) {

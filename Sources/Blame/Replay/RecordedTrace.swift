@@ -32,6 +32,7 @@ public struct RecordedCall: Sendable {
   /// The names of what was recorded.
   public let names: Set<String>
 
+  /// What a trace says of one call.
   public init(start: Int, tokenIDs: [Int], names: Set<String>) {
     self.start = start
     self.tokenIDs = tokenIDs
@@ -46,6 +47,7 @@ public final class MemoryTrace: RecordedTrace, TapRecorder {
   public let angles: AnglePolicy
   private var recorded: [(start: Int, tokenIDs: [Int], tensors: [String: RecordedTensor])] = []
 
+  /// A trace without a call, for a run of this kind.
   public init(precision: PrecisionClass, numerics: NumericsMode, angles: AnglePolicy) {
     self.precision = precision
     self.numerics = numerics

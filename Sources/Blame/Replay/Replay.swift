@@ -35,6 +35,7 @@ public struct ReplaySettings: Sendable {
   /// How many disturbed replays say what an error may be.
   public var noiseRuns = 4
 
+  /// Without arguments all parts, with four disturbed replays.
   public init(parts: Set<ModelPart>? = nil, noiseRuns: Int = 4) {
     self.parts = parts
     self.noiseRuns = noiseRuns
@@ -48,6 +49,7 @@ extension Replay {
   ///   - trace: what an engine recorded
   ///   - model: the reference, or one with a known bug, in Double, with the angles of the trace; it can take back as
   ///     many tokens as the trace does
+  ///   - settings: which parts run, and how many disturbed replays
   ///   - budgets: of an earlier replay of the same trace by the reference; nil to measure them
   ///   - progress: called with (parts done, parts in all)
   /// - Throws: what reading the trace or the weights throws.
@@ -95,6 +97,7 @@ public struct ValuePlace: Hashable, Sendable {
   public let call: Int
   public let name: String
 
+  /// The value of that name in a call, counted from 0.
   public init(call: Int, name: String) {
     self.call = call
     self.name = name

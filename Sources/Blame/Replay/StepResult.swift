@@ -25,6 +25,7 @@ public struct StepResult: Codable, Sendable {
   /// The errors row by row; only of the first place where a step is wrong, and only where the two can be compared.
   public let rows: RowErrors?
 
+  /// Whether a value follows from what was recorded before it.
   public enum Verdict: String, Codable, Sendable {
     case right
     case wrong

@@ -36,7 +36,9 @@ public protocol ConformanceEngine {
 
   /// The same with these selections in place of its own. Asked only of an engine that replays.
   ///
-  /// - Parameter selections: by the names of the expected tensors, `selection` or `layers.2.ffn.indices`
+  /// - Parameters:
+  ///   - request: what the case asks for
+  ///   - selections: by the names of the expected tensors, `selection` or `layers.2.ffn.indices`
   func answer(_ request: EngineRequest, holding selections: [String: StoredTensor]) throws -> EngineAnswer
 }
 

@@ -16,6 +16,7 @@ public struct EngineCaseResult: Codable, Sendable {
   /// Why it is known to fail, where a file says so.
   public var expectedFailure: String?
 
+  /// A case that the engine does not know how to run is unsupported, and no failure.
   public enum Outcome: String, Codable, Sendable {
     case passed, failed, unsupported
   }

@@ -6,6 +6,7 @@ import Traces
 public struct EngineServer {
   private let engine: any ConformanceEngine
 
+  /// Serves one engine.
   public init(_ engine: any ConformanceEngine) { self.engine = engine }
 
   /// Answers messages until there are no more or one says stop.

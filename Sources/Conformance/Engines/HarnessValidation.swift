@@ -13,6 +13,7 @@ public struct HarnessValidation: Codable, Sendable {
     /// Why it failed or was not made; what was seen, where that is of use.
     public let reason: String?
 
+    /// A check is not made where the engine gives nothing to make it with.
     public enum Outcome: String, Codable, Sendable {
       case passed, failed, notMade
     }
@@ -24,6 +25,7 @@ public struct HarnessValidation: Codable, Sendable {
   ///
   /// - Parameters:
   ///   - session: of an engine that has just started
+  ///   - library: whose cases are used
   ///   - filter: a piece of the ids of the cases that are used; all if nil
   /// - Throws: `GoldenError` if the filter matches no case or a case cannot be loaded.
   public init(_ session: EngineSession, _ library: GoldenLibrary, filter: String? = nil) throws {

@@ -14,6 +14,7 @@ public struct RepeatControl: Codable, Sendable {
   /// The largest difference to the first run, as a multiple of the tolerance.
   public private(set) var largest: Difference?
 
+  /// How far two runs of a case are apart in one tensor.
   public struct Difference: Codable, Sendable {
     public let id, tensor: String
     public let multiple: GoldenManifest.Figure

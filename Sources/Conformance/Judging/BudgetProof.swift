@@ -29,6 +29,8 @@ public struct BudgetProof: Sendable {
   /// Runs the engines, and the bugs.
   ///
   /// - Parameters:
+  ///   - library: whose cases are run
+  ///   - budgets: what is held to account
   ///   - ids: of the cases; all if nil
   ///   - sample: how many of them, evenly over the manifest; all if nil
   ///   - withBugs: whether known bugs are run, too, on all cases that may show them

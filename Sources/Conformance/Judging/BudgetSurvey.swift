@@ -9,6 +9,7 @@ public struct BudgetSurvey: Sendable {
   /// Measures.
   ///
   /// - Parameters:
+  ///   - library: whose cases are measured
   ///   - ids: of the cases; all if nil
   ///   - sample: how many of all, evenly over the manifest
   ///   - progress: called now and then with (cases done, cases in all)

@@ -50,7 +50,7 @@ public struct TraceSurvey: Sendable {
   public static let quantile = 0.999
 
   /// - Parameters:
-  ///   - scenarios: the small models, by name; all if nil
+  ///   - names: the small models, by name; all if nil
   ///   - seeds: of the roundings; each is one engine for a model and a class
   ///   - progress: called with (engines done, engines in all)
   /// - Throws: if a model cannot be built or a trace not be replayed.

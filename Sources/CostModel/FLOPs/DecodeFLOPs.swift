@@ -12,6 +12,7 @@ public struct DecodeFLOPs: Equatable, Sendable {
   /// In the order of the work; each component once.
   public let parts: [Part]
 
+  /// The sum of some work, component by component.
   public init(_ work: [TokenWork], rule: CountingRule) {
     var parts: [Part] = []
     for piece in work {

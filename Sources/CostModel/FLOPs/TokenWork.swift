@@ -33,6 +33,7 @@ public struct TokenWork: Equatable, Sendable {
   public let multiplyAdds: Double
   public let format: ProductFormat
 
+  /// The multiply-adds of a component, and the format that they are done in.
   public init(_ component: WorkComponent, multiplyAdds: Double, _ format: ProductFormat) {
     self.component = component
     self.multiplyAdds = multiplyAdds

@@ -7,6 +7,7 @@ public struct CacheEntries: Equatable, Codable, Sendable {
   /// Keys of the indexers.
   public var indexKeys: Int
 
+  /// Numbers of entries, summed over all layers.
   public init(window: Int, main: Int, indexKeys: Int) {
     self.window = window
     self.main = main
@@ -23,6 +24,7 @@ public struct KeyValueCache: Equatable, Sendable {
   public let entryBytes: Int
   public let indexKeyBytes: Int
 
+  /// Entries, and the bytes that an entry and an index key take.
   public init(_ entries: CacheEntries, entryBytes: Int, indexKeyBytes: Int) {
     self.entries = entries
     self.entryBytes = entryBytes
@@ -44,6 +46,7 @@ public struct CacheGrowth: Equatable, Sendable {
   /// Σ 1/m over the layers with an indexer.
   public let indexKeys: Double
 
+  /// Entries for each token, summed over all layers.
   public init(main: Double, indexKeys: Double) {
     self.main = main
     self.indexKeys = indexKeys

@@ -9,6 +9,7 @@ public struct CostedTensor: Equatable, Sendable {
   /// What a token multiplies it in; nil for what is no matrix of a product: vectors, position biases, the embedding.
   public let product: ProductFormat?
 
+  /// A tensor of `count` parameters; `product` is nil where no token multiplies it.
   public init(_ group: TensorGroup, _ count: Int, product: ProductFormat?) {
     self.group = group
     self.count = count

@@ -2,6 +2,7 @@ import Foundation
 
 /// The operations and the cache of a model over the context: the curves of the report's Figure 1.
 public struct CostCurve: Sendable {
+  /// What one context costs.
   public struct Point: Sendable {
     /// In tokens.
     public let context: Int
@@ -13,8 +14,11 @@ public struct CostCurve: Sendable {
   public let points: [Point]
 
   /// - Parameters:
+  ///   - model: whose costs they are
   ///   - end: the last context, in tokens; of `ModelCost.contexts`
   ///   - pieces: how many pieces the axis is cut into
+  ///   - rule: what an operation counts
+  ///   - format: how entries are stored
   public init(_ model: ModelCost, upTo end: Int, pieces: Int = 128, _ rule: CountingRule, _ format: CacheFormat) {
     name = model.name
     let contexts = Set((0...pieces).map { max(1, end * $0 / pieces) }).sorted()

@@ -1,5 +1,6 @@
 /// What one model costs, in numbers that can be written down.
 public struct CostOfModel: Codable, Sendable {
+  /// What its files hold.
   public struct Checkpoint: Codable, Sendable {
     public let tensors: Int
     public let elements: Int
@@ -7,7 +8,9 @@ public struct CostOfModel: Codable, Sendable {
     public let rows: [CheckpointInventory.Row]
   }
 
+  /// How many parameters it has, and a token uses.
   public struct Parameters: Codable, Sendable {
+    /// The parameters of one kind of tensor.
     public struct Group: Codable, Sendable {
       public let group: TensorGroup
       public let count: Int
@@ -22,6 +25,7 @@ public struct CostOfModel: Codable, Sendable {
     public let groups: [Group]
   }
 
+  /// The key-value cache of one sequence, in one format.
   public struct Cache: Codable, Sendable {
     public let format: String
     public let entryBytes: Int
@@ -35,7 +39,9 @@ public struct CostOfModel: Codable, Sendable {
     public let ofGroupedQueries: Double
   }
 
+  /// What it takes to decode one token.
   public struct Operations: Codable, Sendable {
+    /// The operations of one component.
     public struct Part: Codable, Sendable {
       public let component: String
       public let flops: Double

@@ -85,6 +85,7 @@ public struct CostComparison: Sendable {
   public let rule: CountingRule
   public let format: CacheFormat
 
+  /// A model beside its baseline, both counted by one rule and stored in one format.
   public init(_ model: ModelCost, baseline: ModelCost, _ rule: CountingRule, _ format: CacheFormat) {
     self.model = model
     self.baseline = baseline

@@ -14,6 +14,9 @@ public enum JSONValue: Sendable, Equatable {
 }
 
 extension JSONValue: Decodable {
+  /// Any JSON value; `object(_:operation:)` checks a document.
+  ///
+  /// - Throws: `DecodingError` for a number that no type holds.
   public init(from decoder: any Decoder) throws {
     if let scalar = try? decoder.singleValueContainer().scalar {
       self = scalar

@@ -7,6 +7,7 @@ public enum LayerKind: Equatable, Sendable {
   /// Any other ratio: blocks without overlap, all of them visible (HCA, report 2.3.2).
   case heavilyCompressed(ratio: Int)
 
+  /// The kind of a compression ratio m.
   public init(ratio: Int) {
     switch ratio {
     case 0: self = .slidingWindow

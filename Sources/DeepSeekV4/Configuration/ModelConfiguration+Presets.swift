@@ -75,6 +75,7 @@ extension ModelConfiguration {
   /// - Parameters:
   ///   - ratios: one for each layer
   ///   - hashLayers: 1 leaves both kinds of routing among three layers
+  ///   - multiTokenPredictionLayers: 0 or 1
   public static func flashWidth(
     ratios: [Int] = [0, 4, 128], hashLayers: Int = 1, multiTokenPredictionLayers: Int = 0
   ) -> ModelConfiguration {

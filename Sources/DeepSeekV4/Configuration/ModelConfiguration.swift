@@ -79,6 +79,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// The matrices of the routed experts; `expert_dtype`: FP4.
   public var expertFormat: WeightFormat
 
+  /// Numbers as they are: `validate()` checks them.
   public init(
     vocabularySize: Int, width: Int, ratios: [Int], multiTokenPredictionLayers: Int,
     heads: Int, headWidth: Int, ropeDims: Int, queryLatentWidth: Int, outputGroups: Int, outputRank: Int, window: Int,

@@ -25,6 +25,7 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
   /// - Parameters:
   ///   - configuration: checked
   ///   - weights: under their official names
+  ///   - steps: correct, or with a known bug
   ///   - angles: of the rotary embedding
   ///   - keepsLayers: whether the layers stay in memory; if not, each is read again at every call, and one layer at a
   ///     time is what memory has to hold. Experts are read when a token needs them in either case
@@ -132,7 +133,10 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
 
   /// The beginning: n copies of the embedding of each token, `[T, n, d]`.
   ///
-  /// - Parameter start: the position of the first token, for errors
+  /// - Parameters:
+  ///   - tokenIDs: T ≥ 1 of them
+  ///   - start: the position of the first token, for errors
+  ///   - hooks: who listens
   /// - Throws: `InputError` for no token or an unknown id.
   public func initialStreams(_ tokenIDs: [Int], start: Int, hooks: Hooks) throws -> Tensor<Scalar> {
     let embedding = hooks.recorded(.embedding, try embed(tokenIDs, start: start))
@@ -141,6 +145,8 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
   }
 
   /// The end: from the streams after the last layer, `[T, n, d]`, to hidden `[T, d]` and logits `[T, V]`.
+  ///
+  /// - Throws: `InputError` if the shape does not fit, and what reading the LM head throws.
   public func ending(
     _ streams: Tensor<Scalar>, hooks: Hooks
   ) throws -> (hidden: Tensor<Scalar>, logits: Tensor<Scalar>) {

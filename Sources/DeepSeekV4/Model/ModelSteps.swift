@@ -7,9 +7,9 @@ import Tensors
 ///
 /// | step | what |
 /// | --- | --- |
-/// | `configuration` | the numbers that a model is built with |
-/// | `decoderLayers` | how many blocks run before the head |
-/// | `routesByTable` | which layers route by the hash table |
+/// | `configuration` | report 4.2.1: the numbers that a model is built with |
+/// | `decoderLayers` | 2.2-block: how many blocks run before the head |
+/// | `routesByTable` | 2.1-hash: which layers route by the table |
 /// | `pairedToken`, `predictionStreams`, `predictionJoined` | 2.1-mtp: what an MTP block starts from |
 /// | `predictionHead` | 2.1-mtp: whose hyper-connection head collapses its streams |
 ///
@@ -64,6 +64,7 @@ extension ModelSteps {
   /// - Parameters:
   ///   - streams: `[T, n, d]`
   ///   - head: of the model; not used here: a known bug collapses the streams by it
+  /// - Returns: `[T, n, d]`
   public func predictionStreams<Scalar: RealScalar>(
     _ streams: Tensor<Scalar>, head: HyperConnectionHead<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {

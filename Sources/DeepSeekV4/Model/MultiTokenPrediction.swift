@@ -50,6 +50,7 @@ public struct MultiTokenPrediction<Scalar: RealScalar>: Sendable {
   ///   - streams: of the last layer at positions i, `[T, n, d]`
   ///   - hooks: of the MTP block
   /// - Returns: `[T, n, d]`
+  /// - Throws: `InputError` if the shapes do not fit.
   public func projected(
     embedding: Tensor<Scalar>, streams: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {

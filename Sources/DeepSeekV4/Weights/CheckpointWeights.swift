@@ -98,6 +98,8 @@ public struct CheckpointWeights: WeightSource {
     }
   }
 
+  /// The values of a tensor, dequantized where it is stored in codes: `[R, C]`, `[rows.count, C]` or `[C]`.
+  ///
   /// - Throws: `CheckpointError` if the values cannot be read.
   public func reals<Scalar: RealScalar>(_ name: String, shape: [Int], rows: Range<Int>?) throws -> Tensor<Scalar> {
     try checkpoint.matrix(name, rows: rows, steps: steps)
@@ -109,6 +111,8 @@ public struct CheckpointWeights: WeightSource {
     return copy
   }
 
+  /// The hash table of a layer, `[V, k]`.
+  ///
   /// - Throws: `CheckpointError` if the values cannot be read.
   public func integers(_ name: String, shape: [Int]) throws -> Tensor<Int> {
     try checkpoint.integers(name)

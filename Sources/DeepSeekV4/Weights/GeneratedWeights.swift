@@ -19,6 +19,7 @@ public struct GeneratedWeights: WeightSource {
   private var readingSteps: (any QuantizationSteps)?
 
   /// - Parameters:
+  ///   - seed: of all values
   ///   - configuration: of the model
   ///   - rounded: whether weights are rounded to the formats of the configuration
   ///   - steps: how they are quantized
@@ -31,6 +32,9 @@ public struct GeneratedWeights: WeightSource {
     formats = rounded ? configuration.weightFormats : nil
   }
 
+  /// A tensor as generated, rounded to its format and back where weights are: `[R, C]` or `[rows.count, C]`, a vector
+  /// `[C]`.
+  ///
   /// - Throws: `InputError` if the model has no such tensor, or a block of its format does not fit its shape.
   public func reals<Scalar: RealScalar>(
     _ name: String, shape: [Int], rows: Range<Int>?
@@ -50,7 +54,9 @@ public struct GeneratedWeights: WeightSource {
     return copy
   }
 
-  /// The hash table: neighbouring experts from a generated first one on.
+  /// The hash table, `[V, k]`: neighbouring experts from a generated first one on.
+  ///
+  /// - Throws: `InputError` never in practice: the table fills its shape.
   public func integers(_ name: String, shape: [Int]) throws -> Tensor<Int> {
     let start = start(name)
     let rows = (0..<shape[0]).map { token in
@@ -60,7 +66,9 @@ public struct GeneratedWeights: WeightSource {
     return try Tensor(shape: shape, elements: rows.flatMap { $0 })
   }
 
-  /// A tensor as generated, before it is rounded to any format.
+  /// A tensor as generated, before it is rounded to any format: `[R, C]` or `[rows.count, C]`, a vector `[C]`.
+  ///
+  /// - Throws: `InputError` if no tensor has a name that ends so.
   public func float32(_ name: String, shape: [Int], rows: Range<Int>? = nil) throws -> Tensor<Float> {
     let isVector = shape.count == 1
     let columns = shape[shape.count - 1]
@@ -118,7 +126,7 @@ extension ModelConfiguration {
 }
 
 extension WeightFormat {
-  /// A tensor rounded to this format and back.
+  /// A tensor, `[R, C]` or `[C]`, rounded to this format and back.
   ///
   /// - Throws: `InputError` if a block of the format does not fit the shape.
   public func rounded(_ tensor: Tensor<Float>, steps: any QuantizationSteps) throws(InputError) -> Tensor<Float> {
