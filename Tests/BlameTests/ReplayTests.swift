@@ -46,6 +46,21 @@ struct ReplayTests {
     #expect(results.contains { $0.name == "layers.1.attn.attended_rotated" && $0.verdict == .inherited })
   }
 
+  /// A layer that cannot be run on what is recorded makes nothing after it look wrong.
+  @Test func whatFollowsAStuckLayerIsJudgedFromWhatIsRecorded() throws {
+    let scenario = try scenario("large gates")
+    let broken = try scenario.trace(StepSet()).changing("layers.1.hc_ffn.streams", call: 0) { _ in .nan }
+      .keeping { !$0.hasPrefix("layers.2.") || $0 == "layers.2.hc_ffn.streams" }
+    let model: LanguageModel<Double> = try scenario.model(StepSet(), angles: .float32)
+    let replay = try Replay(broken, model: model, settings: ReplaySettings(parts: [.layer(2), .layer(3)]))
+    #expect(replay.failures.count == 1)
+    #expect(replay.failures.first?.hasPrefix("layer 2 cannot be run on these values: ") == true)
+    #expect(!replay.leftOver.contains { !$0.isEmpty })
+    #expect(!replay.isRight)
+    let after = replay.results.filter { $0.name.hasPrefix("layers.3.") }
+    #expect(after.count > 100 && !after.contains { $0.verdict != .right })
+  }
+
   @Test func anotherShapeIsWrong() throws {
     let scenario = try scenario("tiny")
     let trace = try scenario.trace(StepSet()).replacing(

@@ -51,10 +51,12 @@ import Testing
   @Test func knownBugsAreListed() throws {
     let one = try oracle("bugs", "--filter", "mhc-comb-transposed")
     #expect(one.status == 0)
-    #expect(one.output.hasPrefix("mhc-comb-transposed  (hyper-connections)\n  wrong  the residual is mixed with comb · X\n"))
+    let start = "mhc-comb-transposed  (hyper-connections)\n  wrong  the residual is mixed with comb · X\n"
+    #expect(one.output.hasPrefix(start))
     let all = try oracle("bugs", "--json", "-")
     let listed = try #require(try JSONSerialization.jsonObject(with: Data(all.output.utf8)) as? [[String: Any]])
-    #expect(listed.count == 200 && listed.count { $0["reason"] == nil } == 164)
+    let visible = listed.filter { $0["reason"] == nil }
+    #expect(listed.count == 200 && visible.count == 164)
     let none = try oracle("bugs", "--filter", "zzz")
     #expect(none.status == 2 && none.errors == "error: bugs: no known bug has 'zzz' in its id or component\n")
   }

@@ -42,14 +42,27 @@ extension Explanation {
     if guilty.between.isEmpty {
       lines.append("  computed from \(guilty.after.joined(separator: ", ")), as recorded")
     } else {
-      lines.append("  the fault lies after \(guilty.after.joined(separator: ", "))")
-      lines.append("  dump next: \(guilty.between.map { "\($0.name) (\($0.step))" }.joined(separator: ", "))")
+      let after = guilty.after.joined(separator: ", ")
+      lines.append(
+        "  the fault lies \(after.isEmpty ? "anywhere before it: nothing else is recorded" : "after \(after)")")
+      lines.append("  dump next: \(dumpNext(guilty.between))")
     }
     if let source = sources.place(of: guilty.step) {
       lines.append("  see \(source.file):\(source.line), docs/equations.md")
     }
     return lines.joined(separator: "\n")
   }
+
+  /// What is to be recorded next. Where much lies between, the streams after each layer come first: they tell the layer.
+  private func dumpNext(_ between: [GuiltyStep.Unrecorded]) -> String {
+    let streams = between.filter { $0.name.hasSuffix(".hc_ffn.streams") }
+    let shown =
+      between.count <= Self.mostTaps ? between : streams.isEmpty ? Array(between.prefix(Self.mostTaps)) : streams
+    let text = shown.map { "\($0.name) (\($0.step))" }.joined(separator: ", ")
+    return shown.count < between.count ? "\(text); \(between.count - shown.count) more lie between, see --json" : text
+  }
+
+  private static let mostTaps = 12
 
   private var moreSteps: String {
     let more = guilty.count - Self.mostSteps
