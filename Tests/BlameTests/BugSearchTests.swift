@@ -57,6 +57,15 @@ struct BugSearchTests {
     #expect(explanation.findings.first?.bugs == ["mhc-sinkhorn-skipped"])
   }
 
+  /// A bug that stops the model before the logits explains none of them.
+  @Test func logitsAloneCanNameABug() throws {
+    let scenario = try scenario("tiny")
+    let trace = try scenario.trace(planted("mhc-comb-transposed")).keeping { $0 == "logits" }
+    let findings = try search(trace, in: scenario)
+    #expect(findings.map(\.bugs) == [["mhc-comb-transposed"]])
+    #expect(findings.first?.closeness.isFinite == true)
+  }
+
   private func planted(_ ids: String...) throws -> StepSet {
     try ids.reduce(StepSet()) { steps, id in
       let bug = try #require(KnownBug.all.first { $0.id == id })

@@ -84,9 +84,9 @@ public struct BugSearch {
   /// The first parts that are wrong, one by one, if they can be run alone; or else the whole.
   private func looks(at remaining: Unexplained) -> [Look] {
     let parts = remaining.parts
-    let canRunAlone = trace.calls.allSatisfy { call in
-      parts.allSatisfy { $0.streamsBefore.map(call.names.contains) ?? true }
-    }
+    let last = ModelPart.layer(reference.layers).streamsBefore
+    let streams = parts.filter { $0 != .beginning }.compactMap { $0.streamsBefore ?? last }
+    let canRunAlone = trace.calls.allSatisfy { call in streams.allSatisfy(call.names.contains) }
     return canRunAlone
       ? parts.prefix(Self.mostLooks).map { ([$0], remaining.restricted(to: [$0])) } : [(nil, remaining)]
   }
@@ -163,7 +163,7 @@ public struct BugSearch {
     do {
       let replay = try Replay(
         trace, model: model(steps), settings: ReplaySettings(parts: parts, noiseRuns: 0), budgets: budgets)
-      let wrong = Unexplained(replay)
+      let wrong = Unexplained(replay).joined(remaining.unjudged(in: replay))
       // What the planted ones explain stays explained, even where one of them is not planted now.
       let left = planted.isEmpty ? wrong : wrong.intersection(remaining)
       return BugCandidate(
@@ -227,6 +227,24 @@ struct Unexplained {
   func intersection(_ other: Unexplained) -> Unexplained {
     let known = Set(other.wrong).union(other.leftOver)
     return filtered(known.contains)
+  }
+
+  /// What a replay does not come to judge: a wrong step that stops the model explains nothing that lies behind it.
+  func unjudged(in replay: Replay) -> Unexplained {
+    let judged = Set(replay.results.map { ValuePlace(call: $0.call, name: $0.name) })
+    return filtered { !judged.contains($0) }
+  }
+
+  func joined(_ other: Unexplained) -> Unexplained {
+    let mine = Set(wrong)
+    var copy = self
+    for (index, place) in other.wrong.enumerated() where !mine.contains(place) {
+      copy.wrong.append(place)
+      copy.taps.append(other.taps[index])
+      copy.magnitudes.append(other.magnitudes[index])
+    }
+    copy.leftOver.formUnion(other.leftOver)
+    return copy
   }
 
   private func filtered(_ keeps: (ValuePlace) -> Bool) -> Unexplained {

@@ -15,6 +15,8 @@ public struct Replay: Sendable {
   public internal(set) var missing: [Set<String>] = []
   /// What the trace has and the model does not pass, by call.
   public internal(set) var leftOver: [Set<String>] = []
+  /// Of the model.
+  var layers = 0
   /// Parts that could not be run, with the reason.
   public internal(set) var failures: [String] = []
 
@@ -58,6 +60,7 @@ extension Replay {
     budgets: [ValuePlace: Double]? = nil, progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     let calls = trace.calls
+    layers = model.layerCount
     let parts = ModelPart.all(layers: model.layerCount, predicts: model.prediction != nil)
       .filter { settings.parts?.contains($0) ?? true }
     let runs = try ReplayRuns(trace, model: model, noiseRuns: budgets == nil ? settings.noiseRuns : 0, budgets: budgets)
