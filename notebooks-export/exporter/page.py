@@ -22,7 +22,7 @@ def page(notebook: nbformat.NotebookNode, name: str, names: list[str]) -> str:
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     return Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title(notebook, name)), style=(HERE / "page.css").read_text(encoding="utf-8").strip(),
-        light=light, dark=dark, links=links(name, names), body=trimmed(described(body)))
+        light=light, dark=dark, links=links(name, names), body=trimmed(unbroken(described(body))))
 
 
 def title(notebook: nbformat.NotebookNode, name: str) -> str:
@@ -38,7 +38,7 @@ def links(name: str, names: list[str]) -> str:
     at = names.index(name)
     neighbours = [("←", names[at - 1] if at > 0 else None), ("→", names[at + 1] if at + 1 < len(names) else None)]
     linked = [f'<a href="{other}.html">{arrow} {other}</a>' for arrow, other in neighbours if other]
-    return " ".join(['<a href="README.md">Index</a>', *linked])
+    return " ".join(['<a href="README.md">Index (README.md)</a>', *linked])
 
 
 def described(body: str) -> str:
@@ -46,6 +46,14 @@ def described(body: str) -> str:
     count = itertools.count(1)
     missing = 'alt="No description has been provided for this image"'
     return re.sub(missing, lambda _: f'alt="Figure {next(count)}"', body)
+
+
+def unbroken(body: str) -> str:
+    """Numbers such as 1e-12 of printed lines in one piece: browsers break a line after the hyphen."""
+    def marked(printed: re.Match[str]) -> str:
+        return re.sub(r"\d[\d.]*e-\d+", r'<span class="number">\g<0></span>', printed[0])
+
+    return re.sub(r'output_stdout output_text">\s*<pre>.*?</pre>', marked, body, flags=re.DOTALL)
 
 
 def trimmed(body: str) -> str:

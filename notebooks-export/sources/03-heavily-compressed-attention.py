@@ -9,6 +9,9 @@
 # tokens it reads uncompressed, through a sliding window; window and entries stand in **one** softmax, together with a
 # learned **sink** that takes weight and gives nothing.
 #
+# All numbers are held to golden cases. What a golden case is, what a line of `compare` shows and what the other words
+# mean, says the paragraph [Words](README.md#words) of the index.
+#
 # | symbol | what | V4-Flash | V4-Pro |
 # | --- | --- | --- | --- |
 # | m′ | tokens for one entry | 128 | 128 |
@@ -95,8 +98,9 @@ spread = np.exp(-(weights * np.log(weights)).sum(1))
 for entry, (colour, marker) in enumerate(((BLUE, "o"), (ORANGE, "s"))):
     right.plot(np.arange(6), spread[entry], marker, color=colour, label=f"entry {entry}")
 right.axhline(128, color=BLACK, linestyle="--", linewidth=1)
-right.set(xlabel="channel", ylabel="rows that count: exp(entropy)", title="How many rows count", ylim=(0, 135))
-right.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
+right.text(-0.2, 130, "all 128")
+right.set(xlabel="channel", ylabel="rows that count: exp(entropy)", title="How many rows count", ylim=(0, 145))
+right.legend(loc="upper right", bbox_to_anchor=(1, 0.85))
 plt.show()
 
 # %% [markdown]
@@ -218,15 +222,15 @@ right.set(xlabel="window n_win (tokens)", ylabel="tokens that some query misses"
 plt.show()
 smallest = windows[missed.index(0)]
 print(f"no query misses a token from n_win = {smallest} on")
-twice = (reach(128, 128, 4096) == 4).sum(1)[255:]
+twice = (reach(128, 128, 4096) == 4).sum(1)[127:-1]  # whole blocks of queries: 31 of them
 print(f"tokens seen twice, in the window and in an entry: {twice.min()} to {twice.max()},"
       f" on average {number(twice.mean())}")
 
 # %% [markdown]
-# The unfinished block has at most m′ − 1 = 127 tokens, and the window holds 128: nothing is missed, with one to spare. In most rows the two
-# overlap (light blue): these tokens are read twice, once as they are and once as a part of an entry. Nothing is
-# subtracted, and nobody masks the entry. At t = 255 all 128 tokens of the window stand in the entry that has just been
-# completed, too.
+# The unfinished block has at most m′ − 1 = 127 tokens, and the window holds 128: nothing is missed, with one to
+# spare. In every row from t = 127 on, where the first entry is there, the two overlap (light blue): these tokens are
+# read twice, once as they are and once as a part of an entry. Nothing is subtracted, and nobody masks the entry. At
+# t = 255 all 128 tokens of the window stand in the entry that has just been completed, too.
 #
 # ## The sink
 # <!-- equations: (27) -->
@@ -242,8 +246,9 @@ print(f"tokens seen twice, in the window and in an entry: {twice.min()} to {twic
 # Σ_j s(j) = Z / (Z + exp(z′)) = σ(log Z − z′)          Z = Σ_k exp(z(k))
 # ```
 #
-# that is, a gate on the whole output of a head: open where some score is well above z′, shut where none is. It is the
-# same as one more entry with the logit z′ and the value 0. The case `hca-sinks-large` has sinks of 30, −30, 3 and 1.
+# that is, a gate on the whole output of a head: open where log Z, not one score, is well above z′, shut where it is
+# well below. It is the same as one more entry with the logit z′ and the value 0. The case `hca-sinks-large` has sinks
+# of 30, −30, 3 and 1. It is a tiny one, with m′ = 3 and a window of 5 in place of 128 and 128.
 
 # %%
 quote("Sources/CoreAttention/AttentionSteps+Core.swift", "public func probabilities")
@@ -268,7 +273,8 @@ read = np.concatenate([window_entries[8:13], entries_of(hidden, w, p)])
 logits = queries[12] @ read.T / np.sqrt(read.shape[1])
 shares = probabilities(logits, w["sinks"])
 total = np.exp(logits).sum(1)
-compare("sum of weights = σ(log Z − z′)", shares.sum(1), 1 / (1 + np.exp(w["sinks"] - np.log(total))), 1e-14)
+compare("sum of weights", shares.sum(1), 1 / (1 + np.exp(w["sinks"] - np.log(total))), 1e-14,
+        label="other formula")
 for head in range(4):
     print(f"head {head}: sink {w['sinks'][head]:5.1f}, log Z {np.log(total[head]):.3f}, "
           f"weights sum to {number(shares[head].sum())}")
@@ -323,13 +329,14 @@ wrong = {
 right_values = sinks.expected["attended"]
 for bug, change in wrong.items():
     values = layer(sinks, **change)
-    compare(bug, values, engine_with(bug, sinks)["attended"], 1e-12)
+    compare(bug, values, engine_with(bug, sinks)["attended"], 1e-12, label="engine")
     off = np.abs(values - right_values).max((0, 2))
     print("   largest error in heads 0 … 3:", ", ".join(f"{value:.2g}" for value in off))
 
 # %% [markdown]
 # The errors depend on the head. Where the sink is −30 it is as good as absent, so leaving it out is harmless there
-# (1e-13); where it is 30, the head is silent, and a wrong window does nothing. A check on one head can miss any of these.
+# (1e-13); where it is 30, the head is silent, and a wrong window does nothing. A check on one head can miss any of
+# these.
 #
 # ## One softmax, even when a kernel computes two
 # <!-- equations: (26) (27) -->
@@ -340,6 +347,9 @@ for bug, change in wrong.items():
 # ```
 # o = (Z₁ o₁ + Z₂ o₂) / (Z₁ + Z₂ + exp(z′))          o₁, o₂: plain softmax outputs, Z₁, Z₂: their sums of exponentials
 # ```
+#
+# A kernel keeps a maximum, so that no exponential overflows. With the maxima μ₁, μ₂ subtracted in the passes, Zᵢ is
+# scaled by exp(μᵢ − μ), μ = max(μ₁, μ₂, z′), and the sink is exp(z′ − μ).
 
 # %%
 def plain(logits, entries):
@@ -352,6 +362,13 @@ z2, o2 = plain(logits[:, 5:], read[5:])
 sink = np.exp(w["sinks"])[:, None]
 merged = rotate(((z1 * o1 + z2 * o2) / (z1 + z2 + sink))[None], angles[12:13], sign=-1)[0]
 compare("two passes, put together", merged, right_values[12], 1e-12)
+
+passes = [(logits[:, :5], o1), (logits[:, 5:], o2)]
+maxima = [part.max(1, keepdims=True) for part, _ in passes]
+top = np.maximum(np.maximum(*maxima), np.log(sink))
+sums = [np.exp(part - own).sum(1, keepdims=True) * np.exp(own - top) for (part, _), own in zip(passes, maxima)]
+merged = sum(z * o for z, (_, o) in zip(sums, passes)) / (sum(sums) + np.exp(np.log(sink) - top))
+compare("the same with maxima", rotate(merged[None], angles[12:13], sign=-1)[0], right_values[12], 1e-12)
 twice_sunk = rotate((z1 * o1 / (z1 + sink) + z2 * o2 / (z2 + sink))[None] / 2, angles[12:13], sign=-1)[0]
 errors = np.abs(twice_sunk - right_values[12]).max(1)
 print("mean of two softmaxes with a sink each, error in heads 0 … 3:", ", ".join(f"{e:.2g}" for e in errors))
@@ -360,13 +377,16 @@ print("mean of two softmaxes with a sink each, error in heads 0 … 3:", ", ".jo
 # ## At position 1,048,000
 # <!-- equations: (22) (23) (26) 2.3.3-window -->
 #
-# The golden case `hca-from-1048000` begins deep inside: 8187 entries, a window and half a block are already there. They
-# are not stored but generated, by a formula in `golden/FORMAT.md`; it takes eight lines to make them again and to let 66
-# tokens read them. The 64th of them completes a block.
+# The golden case `hca-from-1048000` begins deep inside: 8187 entries, a window and half a block are already there.
+# They are not stored but generated, by a formula in `golden/FORMAT.md`; it takes eight lines to make them again and
+# to let 66 tokens read them. The 64th of them completes a block.
 
 # %%
 def generated(seed, tensor, rows, width):
-    """Rows of tensor number `tensor` of the state generator (splitmix64): float32 numbers in [−1, 1)."""
+    """Rows of a tensor of the state generator (splitmix64): float32 numbers in [−1, 1).
+
+    0: window entries, 1: compressed entries, 3 and 4: content and score of the rows of the unfinished block.
+    """
     row, column = np.asarray(rows, np.uint64)[:, None], np.arange(width, dtype=np.uint64)
     start = np.uint64((seed * 1000003 + tensor * 2**32 * 257) % 2**64)
     z = start + row * np.uint64(65537) + column + np.uint64(0x9E3779B97F4A7C15)
@@ -417,8 +437,9 @@ print(f"entries read: {visible[0]} at position {positions[0]}, {visible[63]} fro
 # | CSA, m = 4 | that, ⌊N/4⌋ entries, ⌊N/4⌋ index keys, rows of the unfinished and the previous block | n_win + min(k, ⌊N/4⌋); all index keys |
 # | HCA, m′ = 128 | that, ⌊N/128⌋ entries, rows of the unfinished block | n_win + ⌊N/128⌋ |
 #
-# A row that waits for its block is kept twice, as content and as score. The states of this package keep some tokens more,
-# so that rejected speculation can be taken back; that is not counted here.
+# The window is counted as 127 entries, since this is the state before a token whose own entry is the 128th; notebook
+# 7 counts that one, too. A row that waits for its block is kept twice, as content and as score. The states of this
+# package keep some tokens more, so that rejected speculation can be taken back; that is not counted here.
 
 # %%
 quote("Sources/TokenCompression/CompressorState.swift", "static func firstRowNeeded")
@@ -475,10 +496,13 @@ print(f"all 43 layers at N = 1,048,576: {total:,} entries attended to, 1 in {den
 print(f"and {LAYERS['CSA'] * (1_048_576 // M_CSA):,} index keys scored")
 
 # %% [markdown]
+# Up to N = 169 the CSA curve lies above the dense layer: all tokens of the window are read again in their entries, so
+# min(N, 128) + ⌊N/4⌋ is more than N.
+#
 # The two kinds divide the work. CSA is exact about where: at most 512 entries, each of 4 tokens (8 with the overlap),
-# but it has to *score* a quarter of a million keys to find them, in FP4 and with narrow heads. HCA is blurred, and reads
-# everything. Below 65,664 tokens HCA never reads more entries than CSA; at a million it reads 13 times as many. What that
-# costs in FLOPs and bytes is notebook 7.
+# but it has to *score* a quarter of a million keys to find them, in FP4 and with narrow heads. HCA is blurred, and
+# reads everything. Below 65,664 tokens HCA never reads more entries than CSA; at a million it reads 13 times as many.
+# What that costs in FLOPs and bytes is notebook 7.
 #
 # ## Exercises
 #
@@ -486,6 +510,8 @@ print(f"and {LAYERS['CSA'] * (1_048_576 // M_CSA):,} index keys scored")
 # 2. An engine uses ⌊t/m′⌋ in place of ⌊(t + 1)/m′⌋. Which queries are wrong, and do they miss a token? (Hint: `reach`
 #    with one changed line; how far back does the window go at t = 255?)
 # 3. What is the smallest window for CSA layers, m = 4, so that no token is out of reach for want of an entry?
+#
+# The last cell computes the solutions.
 #
 # <details><summary>Solutions</summary>
 #
@@ -497,9 +523,16 @@ print(f"and {LAYERS['CSA'] * (1_048_576 // M_CSA):,} index keys scored")
 #
 # </details>
 
+# %% [markdown]
+# ## Computed solutions
+#
+# Try first: what follows are the answers.
+
 # %%
 every = np.arange(1, 200_000)
 print("Pro:", every[every // 128 > np.minimum(1024, every // 4)].min())
 t, s = np.arange(400)[:, None], np.arange(400)
 missed = (s <= t) & (s <= t - 128) & (s >= t // 128 * 128)
 print("missed with ⌊t/m′⌋:", missed.sum(), "pairs of query and token")
+print("CSA, smallest window without a gap:",
+      next(window for window in range(1, 9) if not (reach(window, 4, 400) == 1).any()), "tokens")

@@ -6,7 +6,8 @@
 # how YaRN stretches it to a million tokens, why the output has to be turned back, and how exact an angle has to be.
 #
 # You should know: attention with queries, keys and values, RMS norm, complex numbers `e^{iφ}`. You need not have read
-# the report.
+# the report. Numbers are compared with *golden cases*: files of inputs, weights and expected outputs, which generators
+# computed independently of the Swift code ([more](README.md)).
 
 # %%
 from decimal import Decimal, getcontext
@@ -50,15 +51,15 @@ pair = np.arange(32)
 sliding = case("published/rotary-embedding/rotary-sliding")
 x, positions = sliding.inputs["x"], sliding.inputs["positions"]
 plain = sliding.parameters["theta"] ** (-pair / 32)
-compare("frequencies, θ = 10000", plain, sliding.expected["frequencies"], 1e-12, "radians per token")
+compare("frequencies, θ = 10000", plain, sliding.expected["frequencies"], 1e-12, "rad/token")
 compare("rotated", rotate(x, positions, plain), sliding.expected["rotated"], 1e-11)
 
 moved = np.abs(sliding.expected["rotated"] - x)[-1, 0]
-compare("moved, of the first 448 channels", moved[:448], np.zeros(448), 0)
+compare("moved, of the first 448 channels", moved[:448], np.zeros(448), 0, label="wanted")
 figure, axes = plt.subplots(figsize=(8.5, 2.8))
 axes.bar(np.arange(430, 512), moved[430:])
 axes.axvline(447.5, color="black", linewidth=1, linestyle=":")
-axes.set(xlabel="channel", ylabel="moved by (1)", title=f"the last channels of a head at position {positions[-1]}");
+axes.set(xlabel="channel", ylabel="moved by (no unit)", title=f"the last channels of a head at position {positions[-1]}");
 
 # %% [markdown]
 # The first 448 channels carry content without position. The deployed model stores those of an entry in FP8, and the last
@@ -76,7 +77,7 @@ def score(t, s, frequencies):
     return (rotate(query, [t], frequencies) * rotate(key, [s], frequencies)).sum()
 
 
-compare("score of distance 40, moved by 1000 tokens", score(1100, 1060, plain), score(100, 60, plain), 1e-10)
+compare("score of distance 40, moved by 1000 tokens", score(1100, 1060, plain), score(100, 60, plain), 1e-10, label="unmoved")
 
 # %% [markdown]
 # ## Two thetas
@@ -86,7 +87,7 @@ compare("score of distance 40, moved by 1000 tokens", score(1100, 1060, plain), 
 #
 # | layer | θ | YaRN |
 # | --- | --- | --- |
-# | sliding window only, and the MTP block | 10000 | no |
+# | sliding window only, and the MTP block (it guesses one token more) | 10000 | no |
 # | CSA and HCA: queries, window entries, compressed entries, indexer, and the inverse on the output | 160000 | factor 16 from 65536 tokens |
 #
 # One setting serves a *whole* layer. An engine that picks θ by kind of entry instead of by kind of layer turns queries
@@ -128,7 +129,7 @@ print(f"index(32) = {number(index(32))}, index(1) = {number(index(1))}: low = {l
 stretched = THETA ** (-pair / 32)
 ramp = np.clip((pair - low) / (high - low), 0, 1)
 yarn = stretched / FACTOR * ramp + stretched * (1 - ramp)
-compare("frequencies with YaRN", yarn, compressed.expected["frequencies"], 1e-12, "radians per token")
+compare("frequencies with YaRN", yarn, compressed.expected["frequencies"], 1e-12, "rad/token")
 compare("rotated with YaRN", rotate(compressed.inputs["x"], compressed.inputs["positions"], yarn),
         compressed.expected["rotated"], 1e-11)
 
@@ -144,7 +145,7 @@ panels[0].set(xlabel="pair", ylabel="wavelength (tokens)", title="one full turn 
 panels[0].legend(loc="lower right")
 panels[1].plot(pair, yarn / stretched, "-")
 panels[1].axvspan(low, high, color="black", alpha=0.08)
-panels[1].set(xlabel="pair", ylabel="frequency with YaRN ÷ without (1)", title="what YaRN does to each", ylim=(0, 1.05));
+panels[1].set(xlabel="pair", ylabel="frequency with YaRN ÷ without (no unit)", title="what YaRN does to each", ylim=(0, 1.05));
 
 # %% [markdown]
 # The amplitude of sine and cosine stays 1. Generic YaRN code multiplies both by 0.1 ln(16) + 1 = 1.277, and an engine
@@ -250,9 +251,9 @@ assert change[True].max() < 1e-9
 figure, axes = plt.subplots(figsize=(8, 3.4))
 axes.semilogx(starts, change[False], "-", label="not rotated back")
 axes.semilogx(starts, np.where(change[True] < 1e-9, 0, change[True]), "--", label="rotated back: below 10⁻⁹")
-axes.set(xlabel="position of the first token", ylabel="largest change of the output (1)",
+axes.set(xlabel="position of the first token", ylabel="largest change of the output (no unit)",
          title="The same tokens, elsewhere in the text")
-axes.legend(loc="center right");
+figure.legend(loc="outside lower center", ncols=2);
 
 # %% [markdown]
 # An engine that forgets the inverse is right at position 0 only. One token later the fastest pair has turned by a whole
@@ -307,12 +308,18 @@ for name, theta, style in (("sliding", 10000, "--"), ("compressed", 160000, "-")
         # What docs/deviations.md says.
         for position, stated, step in ((100, 2e-6, 1e-6), (10_000, 3e-4, 1e-4), (1_048_575, 0.024, 1e-3)):
             published(f"float32 at position {position}", worst(np.float32(position) * table, position, exact), stated,
-                      step, "radians")
+                      step, "radians", label="documented")
+        near = np.arange(2**20 - 2**16, 2**20)
+        offs = np.abs((near.astype(np.float32)[:, None] * table).astype(float)
+                      - near[:, None] * np.array([float(f) for f in exact])).max(axis=1)
+        print(f"compressed: of the last 65536 positions below 2^20 the worst, {near[offs.argmax()]}, is off by"
+              f" {offs.max():.2g} radians, the middle one by {np.median(offs):.2g}")
 axes.set(xlabel="position", ylabel="largest error of an angle (radians)", title="Angles in float32")
 axes.legend();
 
 # %% [markdown]
-# 0.024 radians are 1.4 degrees. Both the query and the entry carry such an error, and they do not cancel, because
+# At position 1,048,575 the error is 0.024 radians, which is 1.4 degrees. That is an ordinary position; elsewhere near a
+# million the error reaches 0.055 radians, 3.2 degrees. Both the query and the entry carry such an error, and they do not cancel, because
 # each is rounded at its own position. This is what the released code does, so it is not a bug. But an engine that
 # computes angles in float64 is *not* equal to the released one far into a long text, and a comparison has to say which
 # of the two it means. The golden cases have both.
@@ -328,7 +335,7 @@ def rotate_by(x, angles):
     return np.concatenate([rotate(x[[token]], [1], angle) for token, angle in enumerate(angles)])
 
 
-compare("rotated by float32 angles, as deployed", rotate_by(long.inputs["x"], deployed_angles),
+compare("rotated by float32 angles", rotate_by(long.inputs["x"], deployed_angles),
         long.expected["rotated"], 1e-11)
 true_angles = far[:, None] * np.array([float(f) for f in exact_frequencies(160000, True)])
 apart = np.abs(rotate_by(long.inputs["x"], true_angles) - long.expected["rotated"]).max(axis=(1, 2))
@@ -379,7 +386,7 @@ for bug, (frequencies_of, turn) in BUGS.items():
         ours.append(max(np.abs(wrong / right - 1).max() / limits["frequencies"],
                         np.abs(turned - stored.expected["rotated"]).max() / limits["rotated"]))
         theirs.append(stored.entry["kills"][bug])
-    compare(f"{bug}, effect in NumPy ÷ effect in Swift", np.divide(ours, theirs), np.ones(3), 0.006)
+    compare(f"{bug}, NumPy ÷ Swift", np.divide(ours, theirs), np.ones(3), 0.006, label="wanted")
     print(f"    off by at least {min(theirs):.2g} tolerances")
 
 # %% [markdown]
@@ -409,7 +416,7 @@ axes.semilogx(distance, mean_cosine(yarn) * (0.1 * np.log(16) + 1) ** 2, linesty
               label="amplitude 1.277 on both")
 axes.axvline(LENGTH, ymax=0.6, color="black", linewidth=0.8)
 axes.annotate("L", (LENGTH, -0.15), xytext=(3, 0), textcoords="offset points")
-axes.set(xlabel="distance between query and entry (tokens)", ylabel="score of aligned pairs (1)",
+axes.set(xlabel="distance between query and entry (tokens)", ylabel="score of aligned pairs (no unit)",
          title="How the score falls with distance")
 axes.legend(loc="upper right");
 
@@ -427,8 +434,8 @@ axes.legend(loc="upper right");
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Which pairs can tell distance 1,000,000 from 999,000 without doubt? *Hint: a pair tells positions apart if they
-# differ within one turn; look at its wavelength with YaRN.*
+# **1.** Which pairs give every distance from 0 to 1,000,000 an angle of its own? *Hint: the pair may not have made a full
+# turn before; look at its wavelength with YaRN.*
 #
 # <details><summary>Solution</summary>
 #
@@ -447,12 +454,12 @@ axes.legend(loc="upper right");
 #
 # </details>
 #
-# **3.** Why is the inverse at position t, and not at the position of the entry with the largest weight? *Hint: what does
-# the output projection see if the same sentence stands 10 tokens later?*
+# **3.** Why is the inverse at position t, and not at the position of the entry with the largest weight? *Hint: what
+# happens to the output where two entries nearly tie?*
 #
 # <details><summary>Solution</summary>
 #
-# With R_t⁻¹ every term carries R_(s − t), a function of distance only, so the same sentence later gives the same output.
-# Any other choice would make the output depend on which entry happens to win, and jump where two entries tie.
+# The other choice depends on distances only, too: the same sentence later has the same winner at the same distance. But
+# the output would jump where the winner changes. A fixed offset, t + 5, would serve as well; t is the natural origin.
 #
 # </details>

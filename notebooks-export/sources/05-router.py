@@ -9,13 +9,18 @@
 # Changed since DeepSeek-V3: the **affinity** is √softplus in place of a sigmoid, the first layers choose by a **table** of
 # token ids, and no limit on groups or nodes narrows the choice. And what an expert multiplies is **clamped**.
 #
+# Numbers are compared with *golden cases*: files of inputs, weights and expected outputs, which generators computed
+# independently of the Swift code. `tiny` ones are small, `odd` ones have every axis of another size, `published` ones
+# the counts and limits of the released models. A *known bug* is a mistake found in an inference engine; `v4-oracle` can
+# plant it ([more](README.md)).
+#
 # | symbol | what | V4-Flash | V4-Pro |
 # | --- | --- | --- | --- |
 # | E | routed experts | 256 | 384 |
 # | k | experts for each token | 6 | 6 |
-# | | route scale | 1.5 | 2.5 |
-# | | layers that choose by table | 3 | 3 |
-# | | clamp limit | 10 | 10 |
+# | `route_scale` | route scale | 1.5 | 2.5 |
+# | – | layers that choose by table | 3 | 3 |
+# | `clamp_limit` | clamp limit | 10 | 10 |
 
 # %%
 import json
@@ -49,11 +54,12 @@ def float64(tensors):
 # The report names the function and does not argue for it. What can be said by looking:
 #
 # - **range**: softmax and sigmoid end at 1. √softplus has no upper end, and grows slowly, like √x.
-# - **gradient**: a sigmoid is flat at both ends; an expert with a large logit is hardly moved by it any more. √softplus
-#   keeps a slope of 1/(2√x).
+# - **gradient**: on the left both fade, a sigmoid like e^x and √softplus like ½e^(x/2). On the right a sigmoid is flat: an
+#   expert with a large logit is hardly moved by it any more. √softplus keeps a slope of 1/(2√x).
 # - **ratios**: weights are affinities divided by their sum, so what counts is how a *ratio* of two affinities moves with
 #   a logit: the slope of log s. For softmax it is 1 everywhere (one logit more is a factor e), for √softplus it falls from
-#   ½ to 1/(2x): weights stay close to each other. And softmax couples all experts; the other two take each alone.
+#   ½ to 1/(2x): weights stay close to each other. A sigmoid falls from 1 to e^(−x), so for large logits it loses the ratio
+#   altogether, which √softplus does not. And softmax couples all experts; the other two take each alone.
 
 # %%
 quote("Sources/ExpertRouting/RoutingSteps.swift", "public func affinity")
@@ -70,7 +76,7 @@ def sigmoid(x):
 for name in ("tiny/expert-routing/affinity", "odd/expert-routing/affinity-deep", "odd/expert-routing/affinity-dense"):
     golden = case(name)
     ratio = affinity(golden.inputs["logits"].astype(float)) / golden.expected["scores"]
-    compare(f"{name.split('/')[-1]}, computed ÷ stored", ratio, np.ones(ratio.shape), 1e-12)
+    compare(f"{name.split('/')[-1]}, computed ÷ stored", ratio, np.ones(ratio.shape), 1e-12, label="wanted")
 
 x = np.linspace(-8, 12, 401)
 s, slope = affinity(x), sigmoid(x) / (2 * affinity(x))  # (√f)′ = f′ / (2√f), and softplus′ = σ
@@ -88,7 +94,7 @@ for axis in axes:
     axis.set_xlabel("logit x (no unit)")
 axes[2].legend(loc="center right", bbox_to_anchor=(1, 0.55))
 plt.show()
-compare("slope of √softplus", np.gradient(s, x)[1:-1], slope[1:-1], 1e-3)
+compare("slope of √softplus", np.gradient(s, x)[1:-1], slope[1:-1], 1e-3, label="by formula")
 
 # %% [markdown]
 # ## Where float32 and the formula part
@@ -115,14 +121,18 @@ def root_of_naive_softplus(x):
     return rounded(np.sqrt(rounded(np.log(rounded(1 + rounded(np.exp(x)))))))
 
 
-x = rounded(np.linspace(-120, 40, 481))
-error, naive = (np.abs(f(x) / affinity(x) - 1) for f in (root_of_torch_softplus, root_of_naive_softplus))
+x = rounded(np.linspace(-120, 100, 661))
+with np.errstate(over="ignore"):  # the naive form above 88.7
+    error, naive = (np.abs(f(x) / affinity(x) - 1) for f in (root_of_torch_softplus, root_of_naive_softplus))
+print(f"the naive form overflows from logit {x[np.isinf(naive)].min():.1f} on (a point each third)")
 figure, axis = plt.subplots(figsize=(8, 3.6))
 axis.semilogy(x, np.maximum(naive, 1e-9), ".", color=ORANGE, markersize=3, label="log(1 + exp(x)), float32")
 axis.semilogy(x, np.maximum(error, 1e-9), ".", color=BLUE, markersize=3, label="as torch has it, float32")
 axis.axhline(2.0**-24, color=BLACK, linestyle="--", linewidth=1, label="half an ulp of float32")
-axis.set(xlabel="logit x (no unit)", ylabel="relative error of the affinity", title="√softplus in float32",
-         ylim=(5e-10, 30))
+axis.axvspan(88.7, 100, color=ORANGE, alpha=0.25, linewidth=0)
+axis.annotate("log(1 + exp(x)) overflows", (94.5, 1e-4), rotation=90, ha="center", va="center")
+axis.set(xlabel="logit x (no unit)", ylabel="relative error of the affinity\n(below 10⁻⁹ drawn there)",
+         title="√softplus in float32", ylim=(5e-10, 30), xlim=(-125, 100))
 axis.legend(loc="upper center", ncols=3)
 plt.show()
 for point in (20.001, 25.0):
@@ -149,7 +159,8 @@ compare("weights all the same", weights, low.expected["weights"], 1e-12)
 # ```
 #
 # The bias b is moved during training to balance the load (below). It must not disturb the output more than that, so it
-# enters the choice and nothing else. The weights of a token always sum to the route scale.
+# enters the choice and nothing else. The weights of a token always sum to the route scale. The report does not say why
+# there is one. What it does: it sets how much the routed experts count beside the shared one, whose weight is 1.
 
 # %%
 quote("Sources/ExpertRouting/RoutingSteps.swift", "public func selectionScores")
@@ -173,7 +184,7 @@ weights = weights_of(indices, scores, scale)
 compare("scores", scores, flash.expected["scores"], 1e-12)
 compare("experts, slot by slot", indices, flash.expected["indices"], 0)
 compare("weights", weights, flash.expected["weights"], 1e-12)
-compare("sum of the weights of each token", weights.sum(1), np.full(3, scale), 1e-14)
+compare("sum of the weights of each token", weights.sum(1), np.full(3, scale), 1e-14, label="route scale")
 biased = weights_of(indices, scores + w["bias"], scale)
 for token in range(3):
     same = len(set(indices[token]) & set(top(scores, k)[token]))
@@ -193,7 +204,7 @@ left.legend(loc="upper left")
 places = np.arange(k)
 right.bar(places - 0.2, weights[0], 0.38, color=BLUE, label="from s (right)")
 right.bar(places + 0.2, biased[0], 0.38, color=ORANGE, label="from s + b (a known bug)")
-right.set(xlabel="slot: expert", ylabel="weight (no unit)", title="Weights of token 0", xticks=places,
+right.set(xlabel="expert, in slot order", ylabel="weight (no unit)", title="Weights of token 0", xticks=places,
           xticklabels=indices[0], ylim=(0, 0.44))
 right.legend(loc="upper right")
 plt.show()
@@ -212,7 +223,8 @@ plt.show()
 # In the first 3 layers (dense layers in V3) the choice is made by the token id alone: the report says "a predefined hash
 # function", the checkpoint stores the finished table `tid2eid`. There is a gate all the same. Its affinities are taken
 # at the experts of the row, normalised and scaled, so the same token always meets the same experts, but with weights
-# that depend on its context. There is no bias there; one that a checkpoint carries is ignored.
+# that depend on its context. There is no bias there; one that a checkpoint carries is ignored. The report gives no
+# reason for choosing by table.
 
 # %%
 quote("Sources/ExpertRouting/RoutingSteps.swift", "public func tableRows")
@@ -242,7 +254,7 @@ def traced(ids, *taps):
 tokens = [7, 30, 7, 12, 41, 7, 3, 7]
 gate = "layers.1.ffn.gate"
 chosen, given, traced_scores = traced(",".join(map(str, tokens)), f"{gate}.indices", f"{gate}.weights", f"{gate}.scores")
-compare("weights of the trace", weights_of(chosen, traced_scores, 1.5), given, 1e-12)
+compare("weights of the trace", weights_of(chosen, traced_scores, 1.5), given, 1e-12, label="traced")
 for position in np.flatnonzero(np.array(tokens) == 7):
     print(f"token 7 at position {position}: experts {chosen[position]}, weights",
           " ".join(f"{value:.4f}" for value in given[position]))
@@ -258,7 +270,7 @@ left.set(xlabel="rank of the expert by affinity", ylabel="affinity s (no unit)",
 left.legend()
 right.bar(np.arange(6), weights[0], 0.6, color=ORANGE, label="from the gate")
 right.axhline(1.5 / 6, color=BLACK, linestyle="--", linewidth=1, label="uniform")
-right.set(xlabel="slot: expert", ylabel="weight (no unit)", title="Weights of token 0", xticks=range(6),
+right.set(xlabel="expert, in slot order", ylabel="weight (no unit)", title="Weights of token 0", xticks=range(6),
           xticklabels=indices[0], ylim=(0, 0.5))
 right.legend(loc="upper right")
 plt.show()
@@ -295,7 +307,7 @@ open_activation = slots * swiglu(gate, up, np.inf)
 compare("activation", activation, golden.expected["activation"], 1e-12)
 output, open_output = activation @ w["down_projection"].T, open_activation @ w["down_projection"].T
 compare("output", output, golden.expected["output"], 1e-11)
-compare("weight after the down projection", slots * (swiglu(gate, up, limit) @ w["down_projection"].T), output, 1e-11)
+compare("weight after the down projection", slots * (swiglu(gate, up, limit) @ w["down_projection"].T), output, 1e-11, label="before it")
 beyond = (gate > limit) | (np.abs(up) > limit)
 print(f"beyond the limit: {beyond.sum()} of {beyond.size} products; largest activation {number(np.abs(activation).max())},"
       f" without the clamp {number(np.abs(open_activation).max())}")
@@ -359,7 +371,7 @@ def mixture(bias_in_weights=False, normalise=True, scale=p["route_scale"], affin
 
 
 def engine_with(bug):
-    """What the slow path gives for the same case with a known bug planted in it."""
+    """What the Swift reference gives for the same case with a known bug planted in it."""
     with tempfile.TemporaryDirectory() as folder:
         run = {"type": "run", "id": "1", "case": layer.entry["id"], "operation": "mixture",
                "file": str(Path("golden", layer.entry["file"]).resolve()), "result": f"{folder}/out.h5"}
@@ -397,20 +409,20 @@ size = np.abs(right_values["output"]).max()
 errors = {}
 for bug, change in BUGS.items():
     wrong = mixture(**change)["output"]
-    compare(bug, wrong, engine_with(bug)["output"], 1e-11)
+    compare(bug, wrong, engine_with(bug)["output"], 1e-11, label="in Swift")
     errors[bug] = np.abs(wrong - right_values["output"]).max() / size
 assert errors["swiglu-gate-clamped-below"] < 1e-3
 
 figure, axis = plt.subplots(figsize=(8, 3.6))
 ordered = sorted(errors, key=errors.get)
-axis.barh(ordered, [errors[bug] for bug in ordered], color=[ORANGE if "swiglu" in bug else BLUE for bug in ordered])
+for bug in ordered:
+    axis.plot(errors[bug], bug, "o", color=ORANGE if "swiglu" in bug else BLUE, markersize=8)
 axis.set(xscale="log", xlabel="largest error of the output, as a part of the largest output (no unit)",
          title="Known bugs in one expert layer: clamp (orange), router (blue)")
-axis.grid(axis="y", visible=False)
 plt.show()
 
 # %% [markdown]
-# The smallest bar is the gate that is clamped below, too: SiLU(−10) is −0.00045, whatever the gate was. It is the bug
+# The leftmost dot is the gate that is clamped below, too: SiLU(−10) is −0.00045, whatever the gate was. It is the bug
 # that a tolerance of one per mille would let through.
 #
 # ## What the bias is for: load
@@ -444,6 +456,11 @@ for name, loads in (("without bias", before), ("with bias", after)):
     print(f"{name:13}: busiest expert {loads.max():.2f} of its share, idlest {loads.min():.2f},"
           f" {np.count_nonzero(loads < 0.1)} experts below a tenth")
 print(f"biases from {bias.min():.2f} to {bias.max():.2f}")
+chance = np.random.default_rng(6)
+even = np.mean([np.bincount(chance.random((BATCH, E)).argsort(1)[:, :K].ravel(), minlength=E).max() / (BATCH * K / E)
+                for _ in range(200)])
+print(f"six of 64 by lot for {BATCH} tokens: busiest expert {even:.2f} of its share, mean of 200 batches;"
+      f" the rule at the end: {np.mean(history[-200:]):.2f}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 left.plot(np.sort(before)[::-1], color=ORANGE, marker="o", markersize=3, label="without bias")
@@ -451,12 +468,17 @@ left.plot(np.sort(after)[::-1], color=BLUE, marker="o", markersize=3, label="aft
 left.axhline(1, color=BLACK, linestyle="--", linewidth=1)
 left.set(xlabel="expert, busiest first (rank)", ylabel="load (1 = its share)", title="Load of 64 experts")
 left.legend()
-right.plot(history, color=BLUE, linewidth=1)
+right.plot(history, color=BLUE, linewidth=1, label="the rule")
+right.axhline(even, color=BLACK, linestyle="--", linewidth=1, label="six by lot")
+right.legend()
 right.set(xlabel="step (512 tokens each)", ylabel="load of the busiest (1 = its share)", title="While the bias learns",
           ylim=(0, None))
 plt.show()
 
 # %% [markdown]
+# On the right the busiest expert ends near 1.3, on the left at 1.07. The difference is chance: the left counts 16,384
+# tokens, each step on the right 512, and so few are uneven even where all experts are drawn by lot (dashed).
+#
 # The bias moves the border of the choice until the load is even; how much an expert counts once it is chosen stays with
 # the affinity. In a hash layer there is nothing to move: its load follows from the table and from how frequent tokens
 # are.
@@ -474,10 +496,14 @@ plt.show()
 #
 # 1. It does not: the sum over all experts cancels. Adding a number to all logits cancels for softmax, too, but not for
 #    √softplus nor sigmoid: their weights depend on the level, not on differences alone.
-# 2. See below: 0.259, 0.228 and 0.634. The first two spread the weight; softmax gives most of it to one expert.
+# 2. 0.259, 0.228 and 0.634. The first two spread the weight; softmax gives most of it to one expert.
 # 3. Weights are ratios. 1e-33 / 4e-33 is 0.25; 0 / 0 is no number.
 #
 # </details>
+#
+# ## Computed solutions
+#
+# Exercise 2, all six weights:
 
 # %%
 logits = np.array([4, 3, 2, 1, 0, -1.0])

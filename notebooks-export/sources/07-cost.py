@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Where do 10 % of the FLOPs and 7 % of the cache come from?
 #
-# Report section 2.3.4 and Figure 1: at a context of one million tokens, a token of V4-Flash takes 10 % of the FLOPs of
-# DeepSeek-V3.2 and 7 % of its key-value cache; V4-Pro takes 27 % and 10 %. The report gives no table for it and no
-# rule of counting. Here both curves of the figure are computed again, from a table of hyper-parameters, in NumPy.
+# Report section 2.3.4 and Figure 1: behind one million tokens, the next token of V4-Flash takes 10 % of the FLOPs
+# that DeepSeek-V3.2 needs, and the key-value cache of the million is 7 % as large; for V4-Pro it is 27 % and 10 %. The
+# report gives no table for it and no rule of counting. Here both curves of the figure are computed again, from a table
+# of hyper-parameters, in NumPy.
 #
 # You should know what a KV cache is, and that multiplying a vector with a matrix takes one multiply-add for each
 # weight. Notebooks 2 and 3 explain the two kinds of layers, CSA and HCA; what is needed of them is said again.
@@ -51,7 +52,8 @@ answer = oracle_json("cost", "--json", "-")
 of_command = {model["name"]: model for model in answer["models"]}
 
 # %% [markdown]
-# `answer` is what `v4-oracle cost` says. It is used on one side of comparisons only.
+# `answer` is what `v4-oracle cost` says. It is used on one side of comparisons only. No golden case is needed here; what
+# that is, and what a line of `compare` shows, says the paragraph [Words](README.md#words) of the index.
 #
 # ## Where 284 billion parameters sit
 # <!-- equations: 2.1-mixture -->
@@ -121,7 +123,7 @@ def tensors_of(m):
 
 
 def tensors_of_v32(m):
-    """The same of V3.2; what is FP8 there and what is BF16 is said further down."""
+    """The same of V3.2. Assumed: the up-projection is multiplied in BF16, as core attention is."""
     attention = [((m.latent, m.d), "FP8"), ((m.heads * (m.plain + m.rotated), m.latent), "FP8"),
                  ((m.kv_latent + m.rotated, m.d), "FP8"), ((m.heads * (m.plain + m.value), m.kv_latent), "BF16"),
                  ((m.d, m.heads * m.value), "FP8"), ((m.latent + m.kv_latent,), "BF16")]
@@ -151,8 +153,8 @@ for model in (FLASH, PRO, V32):
     theirs = of_command[model.name]["parameters"]
     assert {group["group"] for group in theirs["groups"]} == set(model.parts)
     compare(f"{model.name}, parameters of each part", [model.parts[group["group"]] for group in theirs["groups"]],
-            [group["count"] for group in theirs["groups"]], 0)
-    compare(f"{model.name}, activated", sum(model.used.values()), theirs["activated"], 0)
+            [group["count"] for group in theirs["groups"]], 0, label="the command")
+    compare(f"{model.name}, activated", sum(model.used.values()), theirs["activated"], 0, label="the command")
 
 published("Flash, parameters", FLASH.total / 1e9, 284, 1, "billion")
 published("Flash, activated", sum(FLASH.used.values()) / 1e9, 13, 1, "billion")
@@ -186,7 +188,7 @@ for model, tensors, elements, size in released:
     published(f"{model.name}, bytes of tensor data", sums[2] / 1e9, size / 1e9, 1e-9, "GB")
     print(f"   to the last byte: {sums[2]:,} = {size:,}")
     theirs = of_command[model.name]["checkpoint"]
-    compare("   the command", sums, [theirs[key] for key in ("tensors", "elements", "bytes")], 0)
+    compare("   the command", sums, [theirs[key] for key in ("tensors", "elements", "bytes")], 0, label="the command")
 
 # %%
 order = ["routed experts", "shared experts", "attention", "LM head", "compressors", "indexer", "router",
@@ -267,7 +269,7 @@ for model in (FLASH, PRO, V32):
     theirs = drawn[model.name]
     windows, csa, hca, keys = cache(model, theirs["context_tokens"])
     compare(f"{model.name}, cache over the context", [windows, csa + hca, keys],
-            [theirs[f"cache_{part}_bytes"] for part in ("window", "main", "index_key")], 0, "bytes")
+            [theirs[f"cache_{part}_bytes"] for part in ("window", "main", "index_key")], 0, "bytes", label="the command")
 
 
 def smaller(m, form="serving"):
@@ -301,7 +303,7 @@ print(f"a layer of V3.2: 656 + 132 = {656 + 132} B, of CSA: (584 + 68) / 4 = {(5
       f" of HCA: 584 / 128 = {584 / 128:g} B, window only: 0 B")
 for model in (V32, PRO, FLASH):
     theirs = of_command[model.name]["caches"][0]["bytesPerToken"]
-    compare(f"{model.name}, a token", per_token(model).sum(), theirs, 0, "bytes")
+    compare(f"{model.name}, a token", per_token(model).sum(), theirs, 0, "bytes", label="the command")
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), width_ratios=[1, 1])
 for axis, models in zip(axes, ((V32, PRO, FLASH), (PRO, FLASH))):
@@ -320,6 +322,38 @@ axes[0].set_title("All layers")
 axes[1].set_title("The same, V4 only")
 axes[0].legend(loc="lower right")
 plt.show()
+for model in (V32, PRO, FLASH):
+    parts = zip(("entries", "entries of HCA", "index keys"), per_token(model))
+    print(f"{model.name}, a token: " + ", ".join(f"{label} {size:,.1f} B" for label, size in parts if size))
+
+# %% [markdown]
+# So which layers hold the cache? All of it after a million tokens, by kind of layer, in % of what V3.2 keeps.
+
+# %%
+def by_kind(m, n):
+    """Bytes of entries, index keys and windows (rows) in CSA, HCA and window-only layers (columns)."""
+    entry, key = V4_BYTES["serving"]
+    kinds = np.array([m.csa, m.hca, m.ratios.count(0)])
+    counts = np.array([[n // 4, n // 128, 0], [n // 4, 0, 0], 3 * [min(n, m.window)]])
+    return kinds * counts * np.array([[entry], [key], [entry]])
+
+
+whole = cache(V32, MILLION).sum()
+for model in (FLASH, PRO):
+    table = by_kind(model, MILLION)
+    compare(f"{model.name}, the table adds up to the cache", table.sum(), cache(model, MILLION).sum(), 0, "bytes",
+            label="other formula")
+    print(f"in % of V3.2's cache: {model.name}  {'CSA':>9}{'HCA':>9}{'window only':>13}{'all':>9}")
+    for part, row in zip(("entries", "index keys", "windows", "all"), [*table, table.sum(0)]):
+        shares = 100 * np.array([*row, row.sum()]) / whole
+        print(f"   {part:27}" + "".join(f"{share:{wide}.3f}" for share, wide in zip(shares, (9, 9, 13, 9))))
+    print(f"   {model.csa} CSA layers hold {table[:, 0].sum() / table.sum():.1%} of it,"
+          f" {model.hca} HCA layers {table[:, 1].sum() / table.sum():.1%}\n")
+
+# %% [markdown]
+# **The answer for the cache.** Of the bytes that V3.2 keeps for a million tokens, Flash keeps 6.38 % as CSA entries,
+# 0.74 % as index keys, 0.19 % as HCA entries and 0.006 % in windows: 7.32 %. 97 % of its cache is in the 21 CSA
+# layers; the 20 HCA layers read everything and keep next to nothing. Pro: 9.11 + 1.06 + 0.29 + 0.01 = 10.48 %.
 
 # %% [markdown]
 # So the 13.7 of Flash are a product: fewer layers, smaller entries (512 channels in place of 512 + 64, scales of one
@@ -336,7 +370,7 @@ factors = {"61 layers / 43 layers": 61 / 43, "an entry and its key, (656 + 132) 
 for what, factor in factors.items():
     print(f"{factor:.2f} times: {what}")
 windowless = per_token(V32).sum() / per_token(FLASH).sum()
-compare("the product", prod(factors.values()), windowless, 1e-12, "times")
+compare("the product", prod(factors.values()), windowless, 1e-12, "times", label="other formula")
 print(f"with the windows: {smaller(FLASH):.3f}")
 
 for model in (FLASH, PRO):
@@ -361,7 +395,8 @@ print("the command, without scales:", *(f"{line['model']}: {line['quantity']}: {
                                        f"{line['publishedText']}" for line in bare["published"] if not line["matches"]),
       sep="\n   ")
 compare("Flash, smaller without scales", smaller(FLASH, "without-scales"),
-        next(line["computed"] for line in bare["published"] if line["publishedText"] == "13.7×"), 1e-12, "times")
+        next(line["computed"] for line in bare["published"] if line["publishedText"] == "13.7×"), 1e-12, "times",
+        label="the command")
 print(f"it would have been printed as {smaller(FLASH, 'without-scales'):.1f}×;"
       f" V3.2 would keep {per_token(V32, 'without-scales').sum():,} B for a token")
 
@@ -389,8 +424,11 @@ for model, read in ((FLASH, 3.70), (PRO, 5.29)):
 # "equivalent FP8 FLOPs":   FP8 × FP8 and FP4 × FP8: 1      BF16 × BF16: 2      FP4 × FP4: ½
 # ```
 #
-# V3.2 decodes with its up-projection absorbed: 128 heads meet keys of 512 + 64 and values of 512 channels. Norms,
-# softmax, rotary embedding, top-k, quantization and MTP are not counted.
+# V3.2 decodes with its up-projection **absorbed**: it does not expand each cached latent into keys and values of 128
+# heads, but multiplies the query by the key half of the matrix, once, and the result by the value half, once. So 128
+# heads meet the latents themselves, as keys of 512 + 64 and values of 512 channels. That it does so in BF16, as core
+# attention, is assumed; the report does not speak of it. Norms, softmax, rotary embedding, top-k, quantization and MTP
+# are not counted.
 
 # %%
 quote("Sources/CostModel/FLOPs/CountingRule.swift", "public func factor")
@@ -440,12 +478,12 @@ for model in (FLASH, PRO, V32):
     parts, theirs = flops(model, MILLION), of_command[model.name]["flops"]["parts"]
     assert set(parts) == {part["component"] for part in theirs}
     compare(f"{model.name}, components at a million", [parts[part["component"]] for part in theirs],
-            [part["flops"] for part in theirs], 0, "FLOPs")
+            [part["flops"] for part in theirs], 0, "FLOPs", label="the command")
     theirs = drawn[model.name]
     ours = flops(model, theirs["context_tokens"])
     scores, hca = ours["index scores"], ours.get("attention: HCA entries", 0 * theirs["flops_hca"])
     compare(f"{model.name}, over the context: index scores, HCA, all", [scores, hca, sum(ours.values())],
-            [theirs[f"flops_{part}"] for part in ("index_scores", "hca", "total")], 0, "FLOPs")
+            [theirs[f"flops_{part}"] for part in ("index_scores", "hca", "total")], 0, "FLOPs", label="the command")
 
 for model, percent, times, arrow in ((FLASH, 10, 9.8, 955), (PRO, 27, 3.7, 1000)):
     share = total_flops(model, MILLION) / total_flops(V32, MILLION)
@@ -457,9 +495,12 @@ for model, percent, times, arrow in ((FLASH, 10, 9.8, 955), (PRO, 27, 3.7, 1000)
 # %% [markdown]
 # The labels 9.8× and 3.7× of the figure are not those of a million tokens. They fit where its arrows are drawn.
 #
-# Figure 1 again. Lines are computed; circles lie on the lines of the report's drawing, as they were read off it.
+# Figure 1 again. Lines are computed. Of each line of the report's drawing two numbers were read off, its slope and its
+# start; circles are nine points of the line that they give, not nine readings. The slopes have more digits than a
+# reading is good for: they are held to half a percent.
 
 # %%
+# Read off the drawing: slope and start of the FLOPs, slope and start of the cache.
 READ = {"V3.2": (998_800, 148.9e9, 48_046, 0), "V4-Pro": (188_301, 121.4e9, 5_025, 0.02e9),
         "V4-Flash": (83_904, 32.6e9, 3_514, 0.02e9)}
 LOOK = ((V32, BLACK), (PRO, BLUE), (FLASH, ORANGE))
@@ -484,9 +525,12 @@ for model, _ in LOOK:
     half, whole = total_flops(model, MILLION // 2), total_flops(model, MILLION)
     slope, start, cache_slope, _ = READ[model.name]
     rise = (whole - half) / (MILLION // 2)
-    compare(f"{model.name}, slope", rise, slope, 0.005 * slope, "FLOPs for a token of context")
-    compare(f"{model.name}, intercept", (whole - rise * MILLION) / 1e9, start / 1e9, 0.005 * start / 1e9, "GFLOPs")
-    compare(f"{model.name}, slope of the cache", per_token(model).sum(), cache_slope, 0.005 * cache_slope, "bytes")
+    compare(f"{model.name}, slope", rise, slope, 0.005 * slope, "FLOPs for a token of context",
+            label="read off")
+    compare(f"{model.name}, intercept", (whole - rise * MILLION) / 1e9, start / 1e9, 0.005 * start / 1e9, "GFLOPs",
+            label="read off")
+    compare(f"{model.name}, slope of the cache", per_token(model).sum(), cache_slope, 0.005 * cache_slope, "bytes",
+            label="read off")
 
 # %% [markdown]
 # ## The rule is inferred, not stated
@@ -505,9 +549,9 @@ fp8 = READ["V3.2"][0] / growing(V32, "index scores")
 rows = [[growing(model, part) for part in ("index scores", "attention: HCA entries")] for model in (FLASH, PRO)]
 fp4, bf16 = np.linalg.solve(rows, [READ[model.name][0] for model in (FLASH, PRO)])
 print("factors from the slopes that were read off the drawing:")
-compare("   index scores of V3.2, FP8", fp8, 1, 0.005)
-compare("   index scores of V4, FP4", fp4, 0.5, 0.0025)
-compare("   core attention, BF16", bf16, 2, 0.01)
+compare("   index scores of V3.2, FP8", fp8, 1, 0.005, label="rule")
+compare("   index scores of V4, FP4", fp4, 0.5, 0.0025, label="rule")
+compare("   core attention, BF16", bf16, 2, 0.01, label="rule")
 for model, _ in LOOK:
     fixed, weights = 0, 0
     for component, form, count in work(model, MILLION):
@@ -515,7 +559,8 @@ for model, _ in LOOK:
             weights += 2 * count
         elif component not in ("index scores", "attention: HCA entries"):
             fixed += 2 * EQUIVALENT[form] * count
-    print(f"   BF16 weights of {model.name}, from its intercept: {(READ[model.name][1] - fixed) / weights:.2f}")
+    print(f"   BF16 weights of {model.name}, from its intercept: {(READ[model.name][1] - fixed) / weights:.2f},"
+          f" where they are {2 * weights / 1e9:.1f} of {(fixed + 2 * weights) / 1e9:.1f} GFLOPs")
 
 print("\nFLOPs of V3.2's at a million:   Flash      Pro")
 for b in (1, 2):
@@ -530,9 +575,13 @@ print("\nthe command, raw:", *(f"{line['model']}: {line['quantity']}: {line['com
                                f"{line['publishedText']}" for line in raw["published"] if not line["matches"]),
       sep="\n   ")
 theirs = next(line["computed"] for line in raw["published"] if line["quantity"].startswith("FLOPs of a token"))
-compare("Flash, raw", 100 * total_flops(FLASH, MILLION, RAW) / total_flops(V32, MILLION, RAW), theirs, 1e-12, "%")
+compare("Flash, raw", 100 * total_flops(FLASH, MILLION, RAW) / total_flops(V32, MILLION, RAW), theirs, 1e-12, "%",
+        label="the command")
 
 # %% [markdown]
+# The intercepts are a blunter tool: the BF16 weights are 8 of 122 GFLOPs in Pro, so its start, read 0.4 % low, gives
+# 1.89 in place of 2.
+#
 # Counted raw, Flash has 12 % of the FLOPs of V3.2. So "10 %" is about arithmetic *and* about formats: where FP4
 # products are no faster than those in FP8, it is 14 %.
 #
@@ -582,9 +631,9 @@ print(f"   {'all':23}" + "".join(f"{value:10.2f}" for value in 100 * heights.sum
 
 scores = [flops(model, MILLION)["index scores"] for model in models]
 compare("index scores of Flash = those of V3.2 · 21/61 layers · 1/4 keys · 1/2 FP4", scores[2] / 1e9,
-        scores[0] * 21 / 61 / 4 / 2 / 1e9, 1e-9, "GFLOPs")
+        scores[0] * 21 / 61 / 4 / 2 / 1e9, 1e-9, "GFLOPs", label="by hand")
 compare("index scores of Pro = those of V3.2 · 30/61 layers · 1/4 keys · 1/2 FP4", scores[1] / 1e9,
-        scores[0] * 30 / 61 / 4 / 2 / 1e9, 1e-9, "GFLOPs")
+        scores[0] * 30 / 61 / 4 / 2 / 1e9, 1e-9, "GFLOPs", label="by hand")
 
 # %% [markdown]
 # **The answer for the FLOPs.** V3.2 chooses 2048 tokens, and reading them is cheap; but to choose, it scores every
@@ -638,7 +687,9 @@ n = np.unique(np.geomspace(1024, 64 * MILLION, 400).astype(int))
 for model, colour in LOOK:
     left.plot(n, 100 * flops(model, n)["index scores"] / total_flops(model, n), color=colour, label=model.name)
 left.axhline(50, color=BLACK, linestyle="--", linewidth=1)
+left.text(1100, 51.5, "half")
 left.axvline(MILLION, color=GREY)
+left.text(1.15 * MILLION, 2, "a million")
 left.set(ylim=(0, 105), title="What index scores are", ylabel="% of the model's own FLOPs")
 n = n[n <= MILLION]
 for model, colour in ((PRO, BLUE), (FLASH, ORANGE)):
@@ -664,7 +715,8 @@ for context in (4096, 32_768, MILLION):
 # In V3.2 the indexer is more than everything else from 148,799 tokens on. Flash would have to go to 15.9 · 10⁶, 15
 # times as far as it is made for (grey line), and in Pro it never comes to that. And the percentages belong to one
 # context: those of the cache hardly move from 32K on, but between 4K and 1024K the FLOPs fall from 22 to 10 % for Flash
-# and from 80 to 27 % for Pro, because at a short context weights are what counts.
+# and from 80 to 27 % for Pro, because at a short context weights are what counts. The kink at 2K is where the top-k of
+# V3.2 (2048 tokens) and of Flash (512 entries of 4 tokens) fill up; that of Pro fills at 4K.
 #
 # ## Exercises
 #
@@ -673,9 +725,12 @@ for context in (4096, 32_768, MILLION):
 # 2. Let Flash keep index keys in FP8 as V3.2 does (132 B) and score them in FP8. Which of the two percentages suffers
 #    more? (Hint: how large a part of each is the indexer?)
 # 3. Flash selects 512 entries. What would 2048 cost in cache and in FLOPs?
-# 4. V4.1-Flash stores compressed entries in four layers only, and other layers read those: layers 2, 8 and 14 keep one
-#    for 2 tokens, layer 20 one for each token. An entry has 512 channels in FP4 with a scale byte for each 16, an index
-#    key is that of V4. Its cache is stated as 890 B for a token. Does that come out?
+# 4. V4.1-Flash is a later model, which this package does not run. It stores compressed entries in four layers only, and
+#    other layers read those: layers 2, 8 and 14 keep one for 2 tokens, layer 20 one for each token. An entry has 512
+#    channels in FP4 with a scale byte for each 16, an index key is that of V4. Its cache is stated as 890 B for a token.
+#    Does that come out?
+#
+# The last cell computes the solutions.
 #
 # <details><summary>Solutions</summary>
 #
@@ -684,9 +739,14 @@ for context in (4096, 32_768, MILLION):
 # 2. The FLOPs: index scores are their largest part and double, 10.1 → 13.9 %. The cache goes from 7.3 to 8.0 %.
 # 3. Nothing in the cache: entries are kept whether they are read or not. In the FLOPs 1536 entries more in 21 layers,
 #    at 262,144 FLOPs each: 8.5 G, 0.7 % of V3.2.
-# 4. 3 · (288 + 68)/2 + (288 + 68) = 890. A quarter of Flash.
+# 4. An entry: 512/2 + 512/16 = 288 B; a key: 68 B. 3 · (288 + 68)/2 + (288 + 68) = 890. A quarter of Flash.
 #
 # </details>
+
+# %% [markdown]
+# ## Computed solutions
+#
+# Try first: what follows are the answers.
 
 # %%
 def changed(cache_bytes, work_flops):

@@ -15,6 +15,7 @@ def apply_style() -> None:
     warnings.simplefilter("error", RuntimeWarning)
     matplotlib.rcdefaults()
     matplotlib.rcParams.update({
+        "axes.axisbelow": True,
         "axes.grid": True,
         "axes.prop_cycle": cycler(color=COLOURS),
         "axes.spines.right": False,

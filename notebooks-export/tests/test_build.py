@@ -54,6 +54,11 @@ class Check(InFolder):
         self.assertEqual(sorted(self.exports()), NAMES)
         self.assertEqual(self.faults(), "")
 
+    def test_a_page_breaks_no_number_that_is_printed(self) -> None:
+        self.write(SOURCE.replace("1 + 1", "2e-12"))
+        build(self.folder, self.folder)
+        self.assertIn(b'<pre><span class="number">2e-12</span>', self.exports()["01-sum.html"])
+
     def test_one_changed_byte_is_seen(self) -> None:
         for name, content in self.exports().items():
             (self.folder / name).write_bytes(content.replace(b"prose", b"prosa"))

@@ -10,9 +10,9 @@ from study import Mismatch, compare, number, published
 
 
 class Compare(unittest.TestCase):
-    def printed(self, *arguments: Any) -> str:
+    def printed(self, *arguments: Any, **named: str) -> str:
         with contextlib.redirect_stdout(io.StringIO()) as output:
-            compare("it", *arguments)
+            compare("it", *arguments, **named)
         return output.getvalue()
 
     def fails(self, sentence: str, *arguments: Any) -> None:
@@ -21,13 +21,17 @@ class Compare(unittest.TestCase):
         self.assertEqual(output.getvalue(), "")
 
     def test_a_match_prints_both(self) -> None:
-        line = "it [2]: computed 1 … 2 m, stored 1 … 2.001 m, largest difference 0.001, allowed 0.01: match\n"
+        line = "it [2]: computed 1 … 2 m, stored 1 … 2.001 m, difference 0.001 (allowed 0.01): match\n"
         self.assertEqual(self.printed([1.0, 2.0], [1.0, 2.001], 0.01, "m"), line)
+
+    def test_the_label_stands_for_what_it_is_compared_with(self) -> None:
+        self.assertEqual(self.printed(1, 1, 0, label="by hand"),
+                         "it: computed 1, by hand 1, difference 0 (allowed 0): match\n")
 
     def test_rounding_of_a_machine_is_not_printed(self) -> None:
         for difference in (0.0, 1e-16, 3e-13):
-            self.assertIn("largest difference at most 1e-12,", self.printed(1.0, 1.0 + difference, 1e-9))
-        self.assertIn("largest difference 0,", self.printed(3, 3, 0))
+            self.assertIn("difference ≤ 1e-12 (", self.printed(1.0, 1.0 + difference, 1e-9))
+        self.assertIn("difference 0 (", self.printed(3, 3, 0))
 
     def test_other_numbers_fail(self) -> None:
         self.fails("NO MATCH", 1.0, 1.1, 0.01)
@@ -62,8 +66,10 @@ class Published(unittest.TestCase):
     def test_rounds_to_the_step(self) -> None:
         with contextlib.redirect_stdout(io.StringIO()) as output:
             published("share", 26.5, 27, 1, "%")
-            published("share", 27.4999, 27, 1, "%")
-        self.assertEqual(output.getvalue().splitlines()[0], "share: computed 26.5 % -> published 27 % -> match")
+            published("share", 27.4999, 27, 1, "%", label="documented")
+        self.assertEqual(output.getvalue().splitlines(), [
+            "share: computed 26.5 % -> published 27 % -> match",
+            "share: computed 27.4999 % -> documented 27 % -> match"])
 
     def test_what_rounds_to_another_number_fails(self) -> None:
         for computed in (26.49, 27.51, -27):
