@@ -129,7 +129,10 @@ let package = Package(
       dependencies: ["Checkpoints", "Comparison", "GoldenTensors", "Traces", "TestSupport", "v4-oracle"]),
     .testTarget(
       name: "BlameTests",
-      dependencies: ["Blame", "DeepSeekV4", "GoldenTensors", "KnownBugs", "Taps", "TestSupport", "v4-oracle"]),
+      dependencies: [
+        "Blame", "Checkpoints", "DeepSeekV4", "GoldenTensors", "KnownBugs", "Taps", "TestSupport", "Traces",
+        "v4-oracle",
+      ]),
     .testTarget(name: "ConformanceTests", dependencies: ["Comparison", "Conformance", "TestSupport", "v4-oracle"]),
   ],
   swiftLanguageModes: [.v6]

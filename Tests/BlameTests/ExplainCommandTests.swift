@@ -1,7 +1,10 @@
+import Checkpoints
 import Foundation
 import GoldenTensors
+import Tensors
 import TestSupport
 import Testing
+import Traces
 
 struct ExplainCommandTests {
   private let tokens = "5,17,9,30,2,41,8,8,23,11"
@@ -24,6 +27,30 @@ struct ExplainCommandTests {
         "explain", "\(folder)/t.h5", "--checkpoint", "\(folder)/other", "--no-names", "--json", "-")
       #expect(status == 1)
       #expect(output.contains("\"passed\" : false"))
+    }
+  }
+
+  /// The engine has the bug in layer 1 and nowhere else: its sinks are as good as −∞ there.
+  @Test func aBugInOneLayerIsNamedWithItsLayer() throws {
+    try withTemporaryFolder { folder in
+      try synthesize(folder)
+      let checkpoint = try TensorFile("\(folder)/tiny/model.safetensors")
+      var weights = try Dictionary(uniqueKeysWithValues: checkpoint.names.map { ($0, try checkpoint.read($0)) })
+      let sinks = try #require(weights["layers.1.attn.attn_sink"])
+      weights["layers.1.attn.attn_sink"] = .float32(Tensor(repeating: -1e4, shape: sinks.shape))
+      let other = "\(folder)/other"
+      try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+      try FileManager.default.copyItem(atPath: "\(folder)/tiny/config.json", toPath: "\(other)/config.json")
+      try SafetensorsWriter.write("\(other)/model.safetensors", weights, metadata: [:])
+      let trace = try oracle(
+        "trace", "--checkpoint", other, "--text-ids", tokens, "--prefill", "8", "--out", "\(folder)/one.h5")
+      #expect(trace.status == 0, "\(trace.errors)")
+      let (status, output, _) = try oracle(
+        "explain", "\(folder)/one.h5", "--checkpoint", "\(folder)/tiny", "--no-drift")
+      #expect(status == 1)
+      #expect(output.contains("KNOWN BUG  sink-missing\n"), "\(output)")
+      #expect(output.contains("  only in layer 1; elsewhere the engine is right\n"), "\(output)")
+      #expect(output.hasSuffix("FAILED  1 wrong step, 1 known bug named\n"))
     }
   }
 

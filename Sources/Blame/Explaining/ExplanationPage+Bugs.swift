@@ -22,6 +22,7 @@ extension ExplanationPage {
       ("explains", "\(finding.explained) of \(counted(wrong, "wrong value"))"),
       ("equals it to", "\(brief(finding.closeness)) of scale"),
     ]
+    if let only = finding.only { rows.append(("only in", "\(only)")) }
     if !finding.references.isEmpty {
       rows.append(("seen in", Markup(finding.references.map(reference), separator: "<br/>")))
     }

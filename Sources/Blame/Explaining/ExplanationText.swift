@@ -78,6 +78,7 @@ extension Explanation {
           + "\(finding.explained + finding.left) wrong values",
         "  wrong: \(finding.wrong)", "  right: \(finding.right)",
       ]
+      if let only = finding.only { lines.append("  only in \(only); elsewhere the engine is right") }
       lines += finding.references.map { "  seen in \($0)" }
       if !finding.others.isEmpty {
         lines.append("  next: " + finding.others.map { "\($0.bug) leaves \($0.left)" }.joined(separator: ", "))

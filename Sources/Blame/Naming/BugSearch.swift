@@ -14,6 +14,8 @@ public struct BugSearch {
   private let budgets: [ValuePlace: Double]
   private let bugs: [KnownBug]
   private let roundsNothing: Bool
+  /// Whether each part of the model is replayed from recorded streams, so that a bug can be in some of them alone.
+  private let mixesSpots: Bool
 
   /// - Parameters:
   ///   - trace: what an engine recorded
@@ -31,6 +33,9 @@ public struct BugSearch {
     self.bugs = bugs
     budgets = reference.budgets
     roundsNothing = trace.numerics == .exact && !readsCodes
+    mixesSpots = trace.calls.allSatisfy { call in
+      (0..<reference.layers).allSatisfy { call.names.contains("layers.\($0).hc_ffn.streams") }
+    }
   }
 
   /// How many bugs one trace is searched for.
@@ -165,11 +170,14 @@ public struct BugSearch {
         trace, model: model(steps), settings: ReplaySettings(parts: parts, noiseRuns: 0), budgets: budgets)
       let wrong = Unexplained(replay).joined(remaining.unjudged(in: replay))
       // What the planted ones explain stays explained, even where one of them is not planted now.
-      let left = planted.isEmpty ? wrong : wrong.intersection(remaining)
+      let after = planted.isEmpty ? wrong : wrong.intersection(remaining)
+      let (left, spared) = mixesSpots ? remaining.better(after) : (after, [])
       return BugCandidate(
-        bug: bug, left: left, closeness: remaining.closeness(in: replay), distance: remaining.distance(in: replay))
+        bug: bug, left: left, spared: spared, explained: remaining.spots.subtracting(left.spots),
+        closeness: remaining.closeness(in: replay, except: left), distance: remaining.distance(in: replay))
     } catch {  // the wrong step does not fit this model, or asks for weights that it does not have
-      return BugCandidate(bug: bug, left: remaining, closeness: .infinity, distance: .infinity)
+      return BugCandidate(
+        bug: bug, left: remaining, spared: [], explained: [], closeness: .infinity, distance: .infinity)
     }
   }
 }
@@ -178,14 +186,31 @@ public struct BugSearch {
 struct BugCandidate {
   let bug: KnownBug
   let left: Unexplained
+  /// Where it would make more wrong than it explains: there the engine does not have it.
+  let spared: Set<Spot>
+  /// Where nothing is left that was wrong before.
+  let explained: Set<Spot>
   /// The largest error, relative to scale, of what it explains.
   let closeness: Double
   /// How far it leaves what was wrong: the sum of the orders of magnitude above budget.
   let distance: Double
 
   static func isBetter(_ a: BugCandidate, _ b: BugCandidate) -> Bool {
-    a.left.count != b.left.count ? a.left.count < b.left.count : a.closeness < b.closeness
+    (a.left.count, a.spared.count, a.closeness) < (b.left.count, b.spared.count, b.closeness)
   }
+
+  /// Whether nothing in the trace tells them apart.
+  func isSame(as other: BugCandidate) -> Bool {
+    (left.count, spared.count, closeness) == (other.left.count, other.spared.count, other.closeness)
+  }
+}
+
+/// A part of the model in one call. A mistake may be in one kernel, in one kind of layer, or in prefill alone.
+struct Spot: Hashable {
+  let part: ModelPart
+  let call: Int
+
+  init(_ place: ValuePlace) { (part, call) = (ModelPart(ofName: place.name), place.call) }
 }
 
 /// What is wrong in a trace, value by value.
@@ -204,6 +229,22 @@ struct Unexplained {
     magnitudes = results.map(\.magnitude)
     leftOver = Set(
       replay.leftOver.enumerated().flatMap { call, names in names.map { ValuePlace(call: call, name: $0) } })
+  }
+
+  /// Where something is wrong.
+  var spots: Set<Spot> { Set(wrong.map(Spot.init)).union(leftOver.map(Spot.init)) }
+
+  /// Spot by spot the one that leaves less wrong; and where the other one would leave more.
+  func better(_ other: Unexplained) -> (Unexplained, spared: Set<Spot>) {
+    let before = counts
+    let spared = Set(other.counts.filter { $1 > before[$0, default: 0] }.keys)
+    guard !spared.isEmpty else { return (other, []) }
+    let kept = filtered { spared.contains(Spot($0)) }
+    return (other.filtered { !spared.contains(Spot($0)) }.joined(kept), spared)
+  }
+
+  private var counts: [Spot: Int] {
+    (wrong + leftOver).reduce(into: [:]) { $0[Spot($1), default: 0] += 1 }
   }
 
   var distance: Double { magnitudes.reduce(0, +) }
@@ -281,8 +322,10 @@ struct Unexplained {
   }
 
   /// The largest error relative to scale that a replay has where this was wrong and it is right.
-  func closeness(in replay: Replay) -> Double {
-    let places = Set(wrong)
+  ///
+  /// - Parameter left: what it does not explain
+  func closeness(in replay: Replay, except left: Unexplained) -> Double {
+    let places = Set(wrong).subtracting(left.wrong)
     let explained = replay.results.filter {
       $0.verdict != .wrong && places.contains(ValuePlace(call: $0.call, name: $0.name))
     }
