@@ -16,6 +16,13 @@ struct ReplayTests {
     #expect(!replay.missing.contains { !$0.isEmpty })
   }
 
+  /// Where little is recorded, the roundings of many steps lie between two values.
+  @Test(arguments: ["odd", "tiny", "tiny, speculating", "odd, long", "tiny-pro"], ["logits", ".hc_ffn.streams"])
+  func aCorrectTraceOfFewTapsIsRight(name: String, tap: String) throws {
+    let trace = try scenario(name).trace(StepSet()).keeping { $0.hasSuffix(tap) && !$0.hasSuffix("n_logits") }
+    #expect(try replay(trace, in: scenario(name)).wrong.map { "\($0.name) \($0.multiple)" } == [])
+  }
+
   @Test func valuesInBF16AreRight() throws {
     let scenario = try scenario("tiny")
     let trace = try scenario.trace(StepSet()).rounded(to: .bf16, scenario: scenario)

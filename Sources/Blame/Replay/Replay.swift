@@ -160,7 +160,7 @@ private final class ReplayRuns {
       }
       let judge = StepJudge(
         call: index, clean: clean, spreads: spreads, budget: budget, known: known, layers: model.layerCount,
-        numerics: numerics)
+        numerics: numerics, beginsRecorded: beginning(of: part).map { call.names.contains($0.streams) } ?? true)
       report(index, Set(clean.values.map(\.name)), judge.results(tainted: &tainted[index]))
       _ = try output.get()
     }
@@ -168,16 +168,20 @@ private final class ReplayRuns {
     ran.insert(part)
   }
 
+  /// The part before one, and the name of the streams that it hands on; nil for the first.
+  private func beginning(of part: ModelPart) -> (before: ModelPart, streams: String)? {
+    let last = model.layerCount - 1
+    return switch part {
+    case .beginning: nil
+    case .layer(0): (.beginning, "streams")
+    case .layer(let index): (.layer(index - 1), ModelPart.layer(index).streamsBefore ?? "")
+    case .ending, .prediction: (.layer(last), ModelPart.layer(last + 1).streamsBefore ?? "")
+    }
+  }
+
   /// The streams that a part gets, from the trace; nil where the part before it has just run.
   private func streams(before part: ModelPart, call: Int) throws -> Tensor<Double>? {
-    let last = ModelPart.layer(model.layerCount - 1)
-    let (before, name): (ModelPart, String)
-    switch part {
-    case .beginning: return nil
-    case .layer(0): (before, name) = (.beginning, "streams")
-    case .layer(let index): (before, name) = (.layer(index - 1), ModelPart.layer(index).streamsBefore ?? "")
-    case .ending, .prediction: (before, name) = (last, ModelPart.layer(model.layerCount).streamsBefore ?? "")
-    }
+    guard let (before, name) = beginning(of: part) else { return nil }
     guard !ran.contains(before) else { return nil }
     guard let recorded = try trace.tensor(name, call: call)?.reals(Double.self) else {
       throw InputError("replay", "\(part) alone needs \(name) of call \(call), which is not recorded")

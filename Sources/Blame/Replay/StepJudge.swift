@@ -13,6 +13,8 @@ struct StepJudge {
   let known: [ValuePlace: Double]?
   let layers: Int
   let numerics: Numerics
+  /// Whether the streams that the part begins with are recorded.
+  let beginsRecorded: Bool
 
   /// - Parameter tainted: names of values that cannot be gone on with, or were computed from such; grows
   func results(tainted: inout Set<String>) -> [StepResult] {
@@ -90,7 +92,7 @@ struct StepJudge {
   private func allowed(_ value: ReplayedValue, scale: Double) -> Double {
     if let known = known?[ValuePlace(call: call, name: value.name)] { return known }
     let spread = isRoundedExactly(value) ? 0 : spreads[value.name] ?? 0
-    var allowed = budget.budget(spread: spread, scale: scale)
+    var allowed = budget.budget(spread: spread, scale: scale) * (isChained(value) ? StepBudget.chainFactor : 1)
     // Where a rounding lies between what is recorded, a value near a boundary may fall to either side.
     if let unrounded = clean["\(value.name).unrounded"], !unrounded.isReplaced,
       let before = unrounded.computed.reals(Double.self), let after = value.computed.reals(Double.self)
@@ -98,6 +100,13 @@ struct StepJudge {
       allowed += 2 * zip(before.elements, after.elements).reduce(0) { max($0, abs($1.0 - $1.1)) }
     }
     return allowed
+  }
+
+  /// Whether something that it is computed from is not recorded: then more than its own step lies behind it.
+  private func isChained(_ value: ReplayedValue) -> Bool {
+    value.tap.parentNames(of: value.name.withoutSuffix(".unrounded"), layers: layers).contains { parent in
+      clean[parent].map { !$0.isReplaced } ?? (parent.hasSuffix("streams") && !beginsRecorded)
+    }
   }
 
   /// Whether what differs is few values, by what roundings inside the step make of a tiny difference before them.
@@ -177,7 +186,8 @@ struct StepJudge {
     let name = value.tap.name == Tap.selection.name ? "\(place).scores" : "\(place).selection_scores"
     guard let scored = clean[name], let used = scored.used.reals(Double.self), used.rank == 2 else { return nil }
     let scores = SelectionScores(scores: used)
-    return (scores, 2 * budget.budget(spread: spreads[name] ?? 0, scale: scores.scale))
+    let chained = scored.isReplaced ? 1 : StepBudget.chainFactor
+    return (scores, 2 * chained * budget.budget(spread: spreads[name] ?? 0, scale: scores.scale))
   }
 }
 

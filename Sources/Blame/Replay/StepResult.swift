@@ -76,6 +76,8 @@ public struct RowErrors: Codable, Sendable {
 struct StepBudget {
   static let spreadFactor = 8.0
   static let roundoffFactor = 8.0
+  /// Where taps lie between that are not recorded, the roundings of all steps between add up.
+  static let chainFactor = 4.0
   /// Where a step rounds inside to BF16, one value among so many may be off by two such roundings.
   static let valuesForOneThatFallsOtherWay = 50
 

@@ -58,7 +58,7 @@ class Equations(Planting):
         row = "| 2.1-clamp | gate ≤ limit"
         for old, new, fault in (
             (row, "| 2.1-unheard | gate ≤ limit", "2.1-unheard is no equation of the manifest"),
-            (row, "| 2.1-unheard | gate ≤ limit", "2.1-clamp, which golden/manifest.json names, has no row"),
+            (row, "| 2.1-unheard | gate ≤ limit", "2.1-clamp, which"),
             ("| (8) | ", "| (7) | ", "(7) has two rows"),
             ("`ExpertSteps.clampedGate`", "`ExpertSteps.clampedGates`", "ExpertSteps has no clampedGates"),
             (
