@@ -6,6 +6,9 @@ import PackageDescription
 // optimized. docs/decisions/0002-compiler-flags.md weighs this for packages that depend on this one.
 let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+// The kernels in C, for the same reason: without optimization they are twelve times slower.
+let optimizedC: [CSetting] = [.unsafeFlags(["-O3"], .when(configuration: .debug))]
+
 let package = Package(
   name: "deepseek-v4-oracle",
   platforms: [.macOS(.v13)],
@@ -16,7 +19,7 @@ let package = Package(
       targets: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "Checkpoints", "TokenCompression", "CoreAttention",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
-        "CostModel", "GoldenTensors", "Traces", "KnownBugs", "Comparison", "Blame", "Conformance",
+        "CostModel", "FastKernels", "GoldenTensors", "Traces", "KnownBugs", "Comparison", "Blame", "Conformance",
       ]),
   ],
   dependencies: [
@@ -28,6 +31,7 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev", "pkg-config"]), .brew(["hdf5", "pkgconf"])]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CKernels", exclude: ["kernels", "table.h"], cSettings: optimizedC),
     .target(name: "Tensors", swiftSettings: optimized),
 
     .target(name: "RotaryEmbedding", dependencies: ["Tensors"], swiftSettings: optimized),
@@ -80,6 +84,13 @@ let package = Package(
         "CompressedSparseAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
       ], swiftSettings: optimized),
 
+    .target(
+      name: "FastKernels",
+      dependencies: [
+        "CKernels", "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "CoreAttention",
+        "CompressedSparseAttention", "HyperConnections", "ExpertRouting", "DeepSeekV4",
+      ], swiftSettings: optimized),
+
     // Floor 6
     .target(
       name: "Comparison", dependencies: ["Checkpoints", "GoldenTensors", "Taps", "Tensors", "Traces"],
@@ -93,15 +104,15 @@ let package = Package(
       dependencies: [
         "Tensors", "RotaryEmbedding", "LowPrecision", "Taps", "TokenCompression", "GoldenTensors", "CoreAttention",
         "HyperConnections", "ExpertRouting", "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4",
-        "KnownBugs", "Checkpoints", "Traces", "Comparison", "Blame",
+        "FastKernels", "KnownBugs", "Checkpoints", "Traces", "Comparison", "Blame",
       ], swiftSettings: optimized),
 
     // Floor 7
     .executableTarget(
       name: "v4-oracle",
       dependencies: [
-        "Blame", "Checkpoints", "Comparison", "Conformance", "CostModel", "DeepSeekV4", "GoldenTensors", "KnownBugs",
-        "LowPrecision", "RotaryEmbedding", "Taps", "Tensors", "Traces",
+        "Blame", "Checkpoints", "Comparison", "Conformance", "CostModel", "DeepSeekV4", "FastKernels", "GoldenTensors",
+        "KnownBugs", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors", "Traces",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -123,6 +134,11 @@ let package = Package(
       name: "CostModelTests",
       dependencies: ["Checkpoints", "CostModel", "DeepSeekV4", "TestSupport", "v4-oracle"]),
     .testTarget(name: "TracesTests", dependencies: ["Checkpoints", "GoldenTensors", "Traces", "TestSupport"]),
+    .testTarget(
+      name: "FastKernelsTests",
+      dependencies: [
+        "FastKernels", "CKernels", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision", "TestSupport",
+      ]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(
       name: "ComparisonTests",

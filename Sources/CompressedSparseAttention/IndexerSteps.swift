@@ -10,12 +10,16 @@ import Tensors
 /// | --- | --- |
 /// | `queries` | (14) |
 /// | `transformed` | 2.3.1-hadamard |
-/// | `weights` | (15) |
-/// | `scores` | (16) |
+/// | `projectedWeights`, `weights` | (15) |
+/// | `scores`, and `allScores` for all tokens | (16) |
 /// | `select` | (17) |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol IndexerSteps: Sendable {
+  func projectedWeights<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
+
   func queries<Scalar: RealScalar>(
     _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int
   ) throws(InputError) -> Tensor<Scalar>
@@ -27,6 +31,10 @@ public protocol IndexerSteps: Sendable {
   func scores<Scalar: RealScalar>(
     query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar>
+
+  func allScores<Scalar: RealScalar>(
+    queries: Tensor<Scalar>, keys: RowStore<Scalar>, weights: Tensor<Scalar>, visible: [Int], hooks: Hooks
+  ) throws(InputError) -> [[Scalar]]
 
   func select<Scalar: RealScalar>(
     _ scores: [[Scalar]], visible: [Int], topK: Int
@@ -68,6 +76,18 @@ extension IndexerSteps {
     try hadamard(x)
   }
 
+  /// The product of eq. (15): `h W^w`.
+  ///
+  /// - Parameters:
+  ///   - hidden: h, `[T, d]`
+  ///   - projection: W^w, `[H, d]`
+  /// - Returns: `[T, H]`
+  public func projectedWeights<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(hidden, projection)
+  }
+
   /// Eq. (15), as released: `w^I = h W^w · i^(−1/2) · H^(−1/2)`.
   ///
   /// - Parameters:
@@ -99,6 +119,28 @@ extension IndexerSteps {
       return try linear(products, weights.reshaped([1, weights.count])).reshaped([keys.shape[0]])
     }
     return try hooks.activation(hooks.activation(products * weights).sum(over: .rows)).reshaped([keys.shape[0]])
+  }
+
+  /// Eq. (16) for all tokens of a call, one after another.
+  ///
+  /// - Parameters:
+  ///   - queries: `[T, H, i]`
+  ///   - keys: `[N, i]`, of all entries
+  ///   - weights: `[T, H]`
+  ///   - visible: how many of the N entries each token sees
+  ///   - hooks: where it rounds, and who listens
+  /// - Returns: N scores for each token, −∞ where it sees no entry
+  public func allScores<Scalar: RealScalar>(
+    queries: Tensor<Scalar>, keys: RowStore<Scalar>, weights: Tensor<Scalar>, visible: [Int], hooks: Hooks
+  ) throws(InputError) -> [[Scalar]] {
+    let allKeys = try keys.rows(0..<keys.end)
+    var scores: [[Scalar]] = []
+    for (token, visible) in visible.enumerated() {
+      let row = try self.scores(
+        query: queries.slice(token), keys: allKeys, weights: weights.slice(token), hooks: hooks)
+      scores.append(row.elements[..<visible] + Array(repeating: -.infinity, count: keys.end - visible))
+    }
+    return scores
   }
 
   /// Eq. (17): the visible entries with the k highest scores, score descending, then index ascending.

@@ -77,21 +77,17 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
       try hooks.pass(.indexKeys, hooks.pass(.indexKeysTransformed, steps.transformed(keys, isKey: true)))
     }.entries
     let queries = try queries(latent, positions, hooks)
-    let projected = try hooks.pass(.indexWeightsProjected, linear(hidden, weightsProjection))
+    let projected = try hooks.pass(
+      .indexWeightsProjected, steps.projectedWeights(hidden, projection: weightsProjection))
     let weights = try hooks.pass(.indexWeights, steps.weights(projected, indexWidth: compressor.norm.count))
 
     guard let keys = state.indexCompressor?.entries else { throw InputError("indexer", "the state has no keys") }
-    let allKeys = try keys.rows(0..<keys.end)
     let visibleCounts = positions.map { visible($0, keys.end) }
-    var scores: [[Scalar]] = []
-    for (token, visible) in visibleCounts.enumerated() {
-      guard visible <= keys.end else {
-        throw InputError("indexer", "token \(token) should see \(visible) entries, but there are \(keys.end)")
-      }
-      let row = try steps.scores(
-        query: queries.slice(token), keys: allKeys, weights: weights.slice(token), hooks: hooks)
-      scores.append(row.elements[..<visible] + Array(repeating: -.infinity, count: keys.end - visible))
+    for (token, visible) in visibleCounts.enumerated() where visible > keys.end {
+      throw InputError("indexer", "token \(token) should see \(visible) entries, but there are \(keys.end)")
     }
+    var scores = try steps.allScores(
+      queries: queries, keys: keys, weights: weights, visible: visibleCounts, hooks: hooks)
     if hooks.isRecording { scores = try recorded(scores, hooks) }
     var (selection, margin) = try steps.select(scores, visible: visibleCounts, topK: topK)
     if hooks.isRecording { selection = try recorded(selection, hooks) }

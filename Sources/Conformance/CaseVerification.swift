@@ -1,4 +1,5 @@
 import DeepSeekV4
+import FastKernels
 import GoldenTensors
 import KnownBugs
 import Tensors
@@ -89,6 +90,15 @@ extension CaseResult {
 }
 
 extension VerificationPath {
+  /// Fast kernels compute in Float.
+  ///
+  /// - Throws: `InputError` for fast kernels on the path in Double.
+  func require(_ kernels: KernelSet?) throws(InputError) {
+    guard kernels == nil || self == .float else {
+      throw InputError("kernels", "fast kernels compute on the float path only")
+    }
+  }
+
   /// The class that a path computes in.
   var precision: PrecisionClass { self == .float ? .fp32 : .fp64 }
 }

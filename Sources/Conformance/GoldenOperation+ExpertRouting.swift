@@ -6,7 +6,7 @@ import Tensors
 
 extension GoldenOperation {
   func affinity<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {
-    Production(tensors: ["scores": ProducedTensor(try inputs.input("logits").map(steps.routing.affinity))])
+    Production(tensors: ["scores": ProducedTensor(steps.routing.affinities(try inputs.input("logits")))])
   }
 
   func router<Scalar: RealScalar>(_ inputs: CaseInputs<Scalar>, _ steps: StepSet) throws -> Production {

@@ -1,3 +1,5 @@
+import DeepSeekV4
+import FastKernels
 import Foundation
 import GoldenTensors
 import Tensors
@@ -7,6 +9,8 @@ public struct Verification: Codable, Sendable {
   public let goldenDirectory: String
   public let paths: [VerificationPath]
   public let filter: String?
+  /// What it ran on: `reference`, or `fast (avx512, 2 threads)`.
+  public let kernels: String
   public let results: [CaseResult]
   /// What is wrong with the folder itself: files missing, files nobody knows.
   public let inventoryFaults: [String]
@@ -24,12 +28,12 @@ public struct Verification: Codable, Sendable {
   }
 
   private static func results(
-    of entry: GoldenManifest.CaseEntry, in library: GoldenLibrary, paths: [VerificationPath]
+    of entry: GoldenManifest.CaseEntry, in library: GoldenLibrary, paths: [VerificationPath], steps: StepSet
   ) -> [CaseResult] {
     let loaded = Result { try library.load(entry) }
     return paths.map { path in
       switch loaded {
-      case .success(let goldenCase): CaseResult(goldenCase, path: path)
+      case .success(let goldenCase): CaseResult(goldenCase, path: path, steps: steps)
       case .failure(let error): CaseResult(unloadable: entry, path: path, problem: "\(error)")
       }
     }
@@ -46,12 +50,15 @@ public struct Verification: Codable, Sendable {
   ///   - library: the cases
   ///   - paths: the precisions to run, at least one
   ///   - filter: a piece of the ids to run; all if nil
+  ///   - kernels: what the fast twins of the steps run on; nil for the slow path
   ///   - progress: called now and then with (runs done, runs in all)
-  /// - Throws: `GoldenError` if the filter matches no case.
+  /// - Throws: `GoldenError` if the filter matches no case, `InputError` for fast kernels on the path in Double.
   public init(
     _ library: GoldenLibrary, paths: [VerificationPath] = VerificationPath.allCases, filter: String? = nil,
-    progress: (Int, Int) -> Void = { _, _ in }
+    kernels: KernelSet? = nil, progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
+    for path in paths { try path.require(kernels) }
+    let steps = kernels.map(StepSet.fast) ?? StepSet()
     let start = ContinuousClock.now
     let entries = try library.entries(filter)
     var results: [CaseResult] = []
@@ -59,11 +66,12 @@ public struct Verification: Codable, Sendable {
     for first in stride(from: 0, to: entries.count, by: batch) {
       progress(results.count, entries.count * paths.count)
       let part = Array(entries[first..<min(first + batch, entries.count)])
-      results += concurrentMap(part) { Self.results(of: $0, in: library, paths: paths) }.joined()
+      results += concurrentMap(part) { Self.results(of: $0, in: library, paths: paths, steps: steps) }.joined()
     }
     self.goldenDirectory = library.directory.path
     self.paths = paths
     self.filter = filter
+    self.kernels = kernels.map { "fast \($0)" } ?? "reference"
     self.results = results
     self.inventoryFaults = library.inventoryFaults().map(\.description)
     self.coverage = Coverage(library.manifest, results)

@@ -44,6 +44,7 @@ extension Verification {
     let scope = filter.map { " with '\($0)' in their ids" } ?? ""
     let runs =
       "\(results.count) runs of \(Set(results.map(\.id)).count) cases\(scope) in \(Conformance.seconds(seconds))"
+      + (kernels == "reference" ? "" : " on \(kernels)")
     if passed { return "PASSED  \(runs)" }
     let faults = inventoryFaults.isEmpty ? "" : ", \(inventoryFaults.count) faults of the folder"
     return "FAILED  \(failures.count) of \(runs)\(faults)"

@@ -170,7 +170,7 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
   private func queryLatent(
     _ hidden: Tensor<Scalar>, _ hooks: Hooks
   ) throws(InputError) -> (Tensor<Scalar>, Tensor<Scalar>) {
-    let projected = try hooks.pass(.queryLatentProjected, linear(hidden, weights.queryDown))
+    let projected = try hooks.pass(.queryLatentProjected, steps.projected(hidden, by: weights.queryDown))
     let latent = try hooks.pass(
       .queryLatent,
       steps.normalizedLatent(projected, norm: weights.queryNorm, epsilon: configuration.normEpsilon))
@@ -194,7 +194,7 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
     _ hidden: Tensor<Scalar>, _ positions: [Int], _ hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     let shape = [positions.count, layout.headWidth]
-    let projected = try hooks.pass(.windowProjected, linear(hidden, weights.keyValueProjection))
+    let projected = try hooks.pass(.windowProjected, steps.projected(hidden, by: weights.keyValueProjection))
     let normalized = try hooks.pass(
       .windowNormalized,
       steps.normalizedEntry(projected, norm: weights.keyValueNorm, epsilon: configuration.normEpsilon))
@@ -209,23 +209,16 @@ public struct AttentionCore<Scalar: RealScalar>: Sendable {
     _ beginning: AttentionBeginning<Scalar>, state: inout AttentionState<Scalar>, choice: AttentionChoice<Scalar>,
     _ hooks: Hooks
   ) throws(InputError) -> AttentionOutput<Scalar> {
-    var rows: [Tensor<Scalar>] = []
-    for (token, position) in beginning.positions.enumerated() {
-      let visible = steps.visibleWindow(at: position, window: layout.window)
-      var entries = try state.window.rows(visible)
-      if let compressed = state.compressor?.entries {
-        entries = try entries.appending(compressed.rows(choice.chosen[token]))
-      }
-      rows.append(
-        try steps.attend(
-          beginning.queries.slice(token), entries: entries, sinks: weights.sinks, rotary: tokenRotary,
-          window: layout.window, visibleWindow: visible.count, hooks: hooks))
-    }
+    let visible = VisibleEntries(
+      window: state.window,
+      windows: beginning.positions.map { steps.visibleWindow(at: $0, window: layout.window) },
+      windowLength: layout.window, compressed: state.compressor?.entries, chosen: choice.chosen)
+    let rotated = try hooks.pass(
+      .attendedRotated,
+      steps.attended(beginning.queries, over: visible, sinks: weights.sinks, rotary: tokenRotary, hooks: hooks))
     let attended = try hooks.pass(
       .attended,
-      steps.derotated(
-        hooks.pass(.attendedRotated, Tensor.stacked(rows)), positions: beginning.positions, rotary: tokenRotary,
-        rotarySteps: rotarySteps))
+      steps.derotated(rotated, positions: beginning.positions, rotary: tokenRotary, rotarySteps: rotarySteps))
     let output = try steps.groupedOutput(
       attended, groups: configuration.groups, down: weights.outputDown, up: weights.outputUp, hooks: hooks)
     state.forgetWhatIsNoLongerNeeded()

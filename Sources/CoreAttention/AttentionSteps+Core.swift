@@ -75,4 +75,31 @@ extension AttentionSteps {
     let probabilities = try probabilities(scores, sinks: sinks, window: window, visibleWindow: visibleWindow)
     return try matrixProduct(probabilities, entries)
   }
+
+  /// Core attention of all tokens of a call, one after another.
+  ///
+  /// - Parameters:
+  ///   - queries: `[T, h, c]`
+  ///   - visible: what each of them sees
+  ///   - sinks: `[h]`
+  ///   - rotary: of the layer, for `scale`
+  ///   - hooks: where it rounds, and who listens
+  /// - Returns: `[T, h, c]`
+  public func attended<Scalar: RealScalar>(
+    _ queries: Tensor<Scalar>, over visible: VisibleEntries<Scalar>, sinks: Tensor<Scalar>,
+    rotary: RotaryConfiguration, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar> {
+    var rows: [Tensor<Scalar>] = []
+    for (token, positions) in visible.windows.enumerated() {
+      var entries = try visible.window.rows(positions)
+      if let compressed = visible.compressed {
+        entries = try entries.appending(compressed.rows(visible.chosen[token]))
+      }
+      rows.append(
+        try attend(
+          queries.slice(token), entries: entries, sinks: sinks, rotary: rotary, window: visible.windowLength,
+          visibleWindow: positions.count, hooks: hooks))
+    }
+    return try Tensor.stacked(rows)
+  }
 }

@@ -5,6 +5,18 @@ import Tensors
 // Axes: T tokens, d model width, h heads, c head width, q query latent width, g output groups, p group rank.
 
 extension AttentionSteps {
+  /// `h W`: what the latent of the queries and the window entries are made of.
+  ///
+  /// - Parameters:
+  ///   - hidden: h, `[T, d]`
+  ///   - weight: W, `[q, d]` or `[c, d]`
+  /// - Returns: `[T, q]` or `[T, c]`
+  public func projected<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, by weight: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(hidden, weight)
+  }
+
   /// Eqs. (13) and (24), as released: `RMSNorm(h W^DQ)` with weight. Queries and the indexer share it.
   ///
   /// - Parameters:

@@ -9,18 +9,23 @@ import Tensors
 ///
 /// | step | equation |
 /// | --- | --- |
+/// | `projected` | (13), (24); 2.3.3-window: the product alone |
 /// | `normalizedLatent` | (13), (24) |
 /// | `queryHeads`, `normalizedHeads` | (18), (25); 2.3.3-head-norm |
 /// | `normalizedEntry` | 2.3.3-window |
 /// | `rotaryForTokens`, `rotaryForEntries` | 2.3.3-rotary: which rotary embedding a layer uses |
 /// | `visibleWindow`, `visibleBlocks` | 2.3.3-window, 2.3.1-visibility |
 /// | `scale`, `probabilities` | (27) |
-/// | `attend` | (19), (26) |
+/// | `attend`, and `attended` for all tokens | (19), (26) |
 /// | `derotated` | 2.3.3-inverse-rotary |
 /// | `groupedOutput` | 2.3.1-grouped-output |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol AttentionSteps: Sendable {
+  func projected<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, by weight: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
+
   func normalizedLatent<Scalar: RealScalar>(
     _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar>
@@ -54,6 +59,11 @@ public protocol AttentionSteps: Sendable {
   func attend<Scalar: RealScalar>(
     _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
     window: Int, visibleWindow: Int, hooks: Hooks
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func attended<Scalar: RealScalar>(
+    _ queries: Tensor<Scalar>, over visible: VisibleEntries<Scalar>, sinks: Tensor<Scalar>,
+    rotary: RotaryConfiguration, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar>
 
   func derotated<Scalar: RealScalar>(

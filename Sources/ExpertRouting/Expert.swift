@@ -59,8 +59,8 @@ public struct Expert<Scalar: RealScalar>: Sendable {
     try hidden.requireAxes(["T", "d"], "hidden", in: "expert")
     try hidden.requireShape([hidden.shape[0], gateProjection.shape[1]], "hidden", in: "expert")
     try slotWeights.requireShape([hidden.shape[0]], "slot_weights", in: "expert")
-    let gate = try hooks.pass(.expertGate, linear(hidden, gateProjection))
-    let up = try hooks.pass(.expertUp, linear(hidden, upProjection))
+    let gate = try hooks.pass(.expertGate, steps.projected(hidden, by: gateProjection))
+    let up = try hooks.pass(.expertUp, steps.projected(hidden, by: upProjection))
     let product = try steps.gatedProduct(gate: gate, up: up, limit: clampLimit)
     let (activation, output) = try steps.downProjection(
       product, slotWeights: slotWeights, down: downProjection, hooks: hooks)

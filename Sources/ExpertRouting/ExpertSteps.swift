@@ -10,12 +10,16 @@ import Tensors
 /// | step | source |
 /// | --- | --- |
 /// | `clampLimit`, `clampedGate`, `clampedUp` | 2.1-clamp |
-/// | `gatedProduct`, `downProjection` | 2.1-expert |
-/// | `sumOverSlots` | 2.1-mixture |
+/// | `projected`, `gatedProduct`, `downProjection` | 2.1-expert |
+/// | `sumOverSlots`, and `mixed` for all tokens | 2.1-mixture |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol ExpertSteps: Sendable {
   func clampLimit<Scalar: RealScalar>(_ limit: Scalar, isShared: Bool) -> Scalar
+
+  func projected<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, by weight: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
 
   func clampedGate<Scalar: RealScalar>(_ gate: Tensor<Scalar>, limit: Scalar) -> Tensor<Scalar>
 
@@ -32,6 +36,10 @@ public protocol ExpertSteps: Sendable {
   func sumOverSlots<Scalar: RealScalar>(
     _ outputs: [Tensor<Scalar>], experts: [Int]
   ) throws(InputError) -> Tensor<Scalar>
+
+  func mixed<Scalar: RealScalar>(
+    _ slots: Tensor<Scalar>, experts: Tensor<Int>
+  ) throws(InputError) -> Tensor<Scalar>
 }
 
 /// The correct steps: every default, nothing overridden.
@@ -47,6 +55,18 @@ extension ExpertSteps where Self == ReferenceExpertSteps {
 extension ExpertSteps {
   /// The clamp limit of an expert: routed and shared experts have the same one (revision B of the released code).
   public func clampLimit<Scalar: RealScalar>(_ limit: Scalar, isShared: Bool) -> Scalar { limit }
+
+  /// `x W₁ᵀ` or `x W₃ᵀ`: the gate or the up projection.
+  ///
+  /// - Parameters:
+  ///   - hidden: x, `[T, d]`
+  ///   - weight: `[f, d]`
+  /// - Returns: `[T, f]`
+  public func projected<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, by weight: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(hidden, weight)
+  }
 
   /// `min(gate, limit)`: capped above only. A limit of 0 means no clamp.
   ///
@@ -110,5 +130,24 @@ extension ExpertSteps {
     var sum = Tensor(repeating: Scalar.zero, shape: outputs.first?.shape ?? [])
     for output in outputs { sum = try sum + output }
     return sum
+  }
+
+  /// The routed output of all tokens, one after another.
+  ///
+  /// - Parameters:
+  ///   - slots: what the expert of each slot gives, `[T, k, d]`
+  ///   - experts: which expert each slot named, `[T, k]`
+  /// - Returns: `[T, d]`
+  public func mixed<Scalar: RealScalar>(
+    _ slots: Tensor<Scalar>, experts: Tensor<Int>
+  ) throws(InputError) -> Tensor<Scalar> {
+    var rows: [Tensor<Scalar>] = []
+    for token in 0..<slots.shape[0] {
+      let chosen = try experts.slice(token).elements
+      var outputs: [Tensor<Scalar>] = []
+      for slot in chosen.indices { outputs.append(try slots.slice(token).rows(slot..<slot + 1)) }
+      rows.append(try sumOverSlots(outputs, experts: chosen))
+    }
+    return try .concatenated(rows, width: slots.shape[2])
   }
 }

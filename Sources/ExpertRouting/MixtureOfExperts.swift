@@ -42,15 +42,8 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
     let routing = try router(hidden, tokenIDs: tokenIDs, hooks: hooks.within("gate"))
     let linearInput = try hooks.linearInput(.expertHiddenQuantized, hidden)
     let slots = try slotOutputs(linearInput, routing, hooks)
-    let (tokens, width) = (hidden.shape[0], hidden.shape[1])
-    var rows: [Tensor<Scalar>] = []
-    for token in 0..<tokens {
-      let chosen = try routing.indices.slice(token).elements
-      var outputs: [Tensor<Scalar>] = []
-      for slot in chosen.indices { outputs.append(try slots.slice(token).rows(slot..<slot + 1)) }
-      rows.append(try steps.sumOverSlots(outputs, experts: chosen))
-    }
-    let routed = try hooks.pass(.routed, Tensor.stacked(rows).reshaped([tokens, width]))
+    let tokens = hidden.shape[0]
+    let routed = try hooks.pass(.routed, steps.mixed(slots, experts: routing.indices))
     let parts = HookedParts(of: [tokens, 1], hooks.within("shared_experts"))
     let shared = try sharedExpert(
       linearInput, slotWeights: Tensor(repeating: 1, shape: [tokens]), hooks: parts.rows(Array(0..<tokens))
@@ -66,19 +59,26 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
   ) throws -> Tensor<Scalar> {
     let (tokens, slots) = (routing.indices.shape[0], routing.indices.shape[1])
     let parts = HookedParts(of: [tokens, slots], hooks.within("experts"))
-    var outputs: [Tensor<Scalar>?] = Array(repeating: nil, count: tokens * slots)
-    for index in Set(routing.indices.elements).sorted() {
-      let places = routing.indices.elements.indices.filter { routing.indices.elements[$0] == index }
-      var rows: [Tensor<Scalar>] = []
-      for place in places { rows.append(try hidden.slice(place / slots)) }
+    // The places of each expert's tokens, and where each place finds its row in the outputs, which come by expert.
+    let placesByExpert = Dictionary(grouping: routing.indices.elements.indices) { routing.indices.elements[$0] }
+    var outputs: [Tensor<Scalar>] = []
+    var rowOfPlace = Array(repeating: 0, count: tokens * slots)
+    var rows = 0
+    for (index, places) in placesByExpert.sorted(by: { $0.key < $1.key }) {
       let weights = places.map { routing.weights.elements[$0] }
-      let output = try expert(index)(
-        .stacked(rows), slotWeights: Tensor(shape: [places.count], elements: weights), hooks: parts.rows(places)
-      ).output
-      for (row, place) in places.enumerated() { outputs[place] = try output.slice(row) }
+      let input = try hidden.rows(at: places.map { $0 / slots })
+      outputs.append(
+        try expert(index)(
+          input, slotWeights: Tensor(shape: [places.count], elements: weights), hooks: parts.rows(places)
+        ).output)
+      for place in places {
+        rowOfPlace[place] = rows
+        rows += 1
+      }
     }
     try parts.finish()
-    return try Tensor.stacked(outputs.compactMap { $0 }).reshaped([tokens, slots, hidden.shape[1]])
+    return try Tensor.concatenated(outputs, width: hidden.shape[1]).rows(at: rowOfPlace)
+      .reshaped([tokens, slots, hidden.shape[1]])
   }
 }
 

@@ -93,7 +93,7 @@ public struct Router<Scalar: RealScalar>: Sendable {
     try hidden.requireAxes(["T", "d"], "hidden", in: operation)
     try hidden.requireShape([hidden.shape[0], gate.shape[1]], "hidden", in: operation)
     let logits = try hooks.recorded(.gateLogits, steps.gateLogits(hidden, gate: gate))
-    let scores = hooks.recorded(.affinities, logits.map(steps.affinity))
+    let scores = hooks.recorded(.affinities, steps.affinities(logits))
 
     var choice: (scores: Tensor<Scalar>, margin: Tensor<Scalar>)?
     let indices: Tensor<Int>

@@ -9,7 +9,7 @@ import Tensors
 /// | step | source | learned layers | hash layers |
 /// | --- | --- | --- | --- |
 /// | `gateLogits` | 2.1-affinity | yes | yes |
-/// | `affinity` | 2.1-affinity | yes | yes |
+/// | `affinity`, and `affinities` of all experts | 2.1-affinity | yes | yes |
 /// | `selectionScores`, `select` | 2.1-selection | yes | no |
 /// | `tableRows` | 2.1-hash | no | yes |
 /// | `gatheredScores`, `normalizedWeights` | 2.1-weights | yes | yes |
@@ -21,6 +21,8 @@ public protocol RoutingSteps: Sendable {
   ) throws(InputError) -> Tensor<Scalar>
 
   func affinity<Scalar: RealScalar>(_ logit: Scalar) -> Scalar
+
+  func affinities<Scalar: RealScalar>(_ logits: Tensor<Scalar>) -> Tensor<Scalar>
 
   func selectionScores<Scalar: RealScalar>(
     _ scores: Tensor<Scalar>, bias: Tensor<Scalar>
@@ -85,6 +87,12 @@ extension RoutingSteps {
     let quotient = exponential < Scalar.ulpOfOne / 2 ? 1 : Scalar.logarithmOfOnePlus(exponential) / exponential
     return Scalar.exponential(logit / 2) * quotient.squareRoot()
   }
+
+  /// The affinity of each expert for each token.
+  ///
+  /// - Parameter logits: `[T, E]`
+  /// - Returns: `[T, E]`
+  public func affinities<Scalar: RealScalar>(_ logits: Tensor<Scalar>) -> Tensor<Scalar> { logits.map(affinity) }
 
   /// The scores that decide the selection, and nothing else: affinity + bias.
   ///

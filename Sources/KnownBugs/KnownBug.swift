@@ -43,16 +43,18 @@ public struct KnownBug: Sendable {
     hyperConnections + expertRouting + rotaryEmbedding + tokenCompression + coreAttention + lightningIndexer
     + decodeState + lowPrecision + wholeModel + multiTokenPrediction
 
-  /// The correct steps with a known bug among them.
+  /// Steps with a known bug among them.
   ///
-  /// - Parameter id: of a bug that is one wrong step; nil for the correct steps
+  /// - Parameters:
+  ///   - id: of a bug that is one wrong step; nil for none
+  ///   - steps: the others: the correct ones, or their fast twins
   /// - Throws: `InputError` if there is no such bug, or it is not one wrong step.
-  public static func steps(with id: String?) throws(InputError) -> StepSet {
-    guard let id else { return StepSet() }
+  public static func steps(with id: String?, among steps: StepSet = StepSet()) throws(InputError) -> StepSet {
+    guard let id else { return steps }
     guard let bug = all.first(where: { $0.id == id }) else {
       throw InputError("known bugs", "there is no '\(id)'; v4-oracle bugs lists them")
     }
-    guard let steps = bug.steps else {
+    guard let steps = bug.planted(in: steps) else {
       throw InputError("known bugs", "\(id) is not one wrong step and cannot be planted")
     }
     return steps

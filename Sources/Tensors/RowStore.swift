@@ -65,6 +65,11 @@ public struct RowStore<Scalar: RealScalar>: Equatable, Sendable {
     return Tensor(unchecked: [numbers.count, width], result)
   }
 
+  /// The elements of all rows, `[end − start, width]`, where they lie.
+  public func withUnsafeElements<Result>(_ body: (UnsafeBufferPointer<Scalar>) throws -> Result) rethrows -> Result {
+    try elements.withUnsafeBufferPointer(body)
+  }
+
   /// Forgets all rows from a number on.
   public mutating func cut(from number: Int) {
     guard number < end else { return }

@@ -82,6 +82,23 @@ extension Tensor {
     )
   }
 
+  /// Positions of the first axis, in any order and any of them more than once: `[n, …]` to `[positions.count, …]`.
+  ///
+  /// - Throws: `InputError` if one is outside the axis.
+  public func rows(at positions: [Int]) throws(InputError) -> Tensor {
+    let length = shape.first ?? 0
+    let width = shape.dropFirst().reduce(1, *)
+    var result: [Element] = []
+    result.reserveCapacity(positions.count * width)
+    for position in positions {
+      guard (0..<length).contains(position) else {
+        throw InputError("slice", "position \(position) is outside the first axis of shape \(shape)")
+      }
+      result += elements[position * width..<(position + 1) * width]
+    }
+    return Tensor(unchecked: [positions.count] + shape.dropFirst(), result)
+  }
+
   /// Tensors of one shape, along a new first axis: n times `[…]` to `[n, …]`.
   ///
   /// - Throws: `InputError` if there is none, or if the shapes differ.

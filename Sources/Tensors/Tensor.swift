@@ -26,6 +26,14 @@ public struct Tensor<Element: Sendable>: Sendable {
     self.init(unchecked: shape, Array(repeating: value, count: shape.reduce(1, *)))
   }
 
+  /// A tensor of elements that were made to fill the shape.
+  ///
+  /// - Precondition: they do.
+  public init(filling shape: [Int], _ elements: [Element]) {
+    precondition(elementCount(of: shape) == elements.count, "the elements do not fill the shape")
+    self.init(unchecked: shape, elements)
+  }
+
   /// For operations that have just made `elements` to fill `shape`.
   init(unchecked shape: [Int], _ elements: [Element]) {
     assert(elements.count == shape.reduce(1, *))

@@ -11,9 +11,9 @@ import Tensors
 /// | `projected` | (9), (10); (20), (21) |
 /// | `biased` | the B of (11) and (22) |
 /// | `rowsBeforeTheFirstBlock`, `blockRows` | which rows (11) and (22) stack |
-/// | `pooled` | (11), (12); (22), (23) |
+/// | `pooled`, and `pooledBlocks` for all blocks | (11), (12); (22), (23) |
 /// | `normalized` | 2.3.3-head-norm |
-/// | `entryPosition`, `rotatedEntry` | 2.3.3-rotary |
+/// | `entryPosition`, `rotatedEntry`, and `rotatedEntries` for all blocks | 2.3.3-rotary |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
 public protocol CompressionSteps: Sendable {
@@ -33,6 +33,10 @@ public protocol CompressionSteps: Sendable {
 
   func pooled<Scalar: RealScalar>(_ rows: CompressionRows<Scalar>) throws(InputError) -> Tensor<Scalar>
 
+  func pooledBlocks<Scalar: RealScalar>(
+    _ blocks: Range<Int>, of state: CompressorState<Scalar>, positionBias: Tensor<Scalar>, chunkStart: Int
+  ) throws(InputError) -> Tensor<Scalar>
+
   func normalized<Scalar: RealScalar>(
     _ pooled: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar>
@@ -41,6 +45,10 @@ public protocol CompressionSteps: Sendable {
 
   func rotatedEntry<Scalar: RealScalar>(
     _ entry: Tensor<Scalar>, position: Int, rotary: RotaryConfiguration, rotarySteps: any RotarySteps
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func rotatedEntries<Scalar: RealScalar>(
+    _ entries: Tensor<Scalar>, positions: [Int], rotary: RotaryConfiguration, rotarySteps: any RotarySteps
   ) throws(InputError) -> Tensor<Scalar>
 }
 
@@ -141,6 +149,24 @@ extension CompressionSteps {
     return try (weights * rows.keyValues.transposed()).sum(over: .rows).transposed()
   }
 
+  /// The entries of blocks that are whole, one after another: `pooled` of their `blockRows`.
+  ///
+  /// - Parameters:
+  ///   - blocks: their numbers, N of them
+  ///   - state: holds their projected rows
+  ///   - positionBias: B, `[m, w]`
+  ///   - chunkStart: where the present call began, as for `blockRows`
+  /// - Returns: `[N, c]`
+  public func pooledBlocks<Scalar: RealScalar>(
+    _ blocks: Range<Int>, of state: CompressorState<Scalar>, positionBias: Tensor<Scalar>, chunkStart: Int
+  ) throws(InputError) -> Tensor<Scalar> {
+    var entries: [Tensor<Scalar>] = []
+    for block in blocks {
+      entries.append(try pooled(blockRows(block, of: state, positionBias: positionBias, chunkStart: chunkStart)))
+    }
+    return try .concatenated(entries, width: state.entries.width)
+  }
+
   /// RMSNorm with weight (2.3.3).
   ///
   /// - Parameters:
@@ -169,5 +195,24 @@ extension CompressionSteps {
     let heads = try entry.reshaped([1, 1, entry.count])
     return try rotarySteps.rotated(heads, positions: [position], configuration: rotary, inverse: false)
       .reshaped(entry.shape)
+  }
+
+  /// Entries one after another, each rotated at its own position.
+  ///
+  /// - Parameters:
+  ///   - entries: `[N, c]`
+  ///   - positions: of the N entries, in tokens
+  ///   - rotary: of the layer
+  ///   - rotarySteps: how they are rotated
+  /// - Returns: `[N, c]`
+  public func rotatedEntries<Scalar: RealScalar>(
+    _ entries: Tensor<Scalar>, positions: [Int], rotary: RotaryConfiguration, rotarySteps: any RotarySteps
+  ) throws(InputError) -> Tensor<Scalar> {
+    var rotated: [Tensor<Scalar>] = []
+    for (row, position) in positions.enumerated() {
+      rotated.append(
+        try rotatedEntry(entries.rows(row..<row + 1), position: position, rotary: rotary, rotarySteps: rotarySteps))
+    }
+    return try .concatenated(rotated, width: entries.shape[1])
   }
 }

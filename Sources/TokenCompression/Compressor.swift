@@ -90,22 +90,14 @@ public struct Compressor<Scalar: RealScalar>: Sendable {
     try state.scores.append(hooks.pass(.compressorScores, steps.projected(hidden, gateProjection)))
 
     let blocks = state.entries.end..<state.position / ratio
-    var pools: [Tensor<Scalar>] = []
-    for block in blocks {
-      let rows = try steps.blockRows(block, of: state, positionBias: positionBias, chunkStart: chunkStart)
-      pools.append(try steps.pooled(rows))
-    }
-    let pooled = try hooks.pass(.pooled, .concatenated(pools, width: norm.count))
+    let pooled = try hooks.pass(
+      .pooled, steps.pooledBlocks(blocks, of: state, positionBias: positionBias, chunkStart: chunkStart))
     let normalized = try hooks.pass(
       .pooledNormalized, steps.normalized(pooled, weight: norm, epsilon: normEpsilon))
-    var rotated: [Tensor<Scalar>] = []
-    for (row, block) in blocks.enumerated() {
-      rotated.append(
-        try steps.rotatedEntry(
-          normalized.rows(row..<row + 1), position: steps.entryPosition(block: block, ratio: ratio), rotary: rotary,
-          rotarySteps: rotarySteps))
-    }
-    let entries = try finishing(hooks.pass(.pooledRotated, .concatenated(rotated, width: norm.count)))
+    let rotated = try steps.rotatedEntries(
+      normalized, positions: blocks.map { steps.entryPosition(block: $0, ratio: ratio) }, rotary: rotary,
+      rotarySteps: rotarySteps)
+    let entries = try finishing(hooks.pass(.pooledRotated, rotated))
     try state.entries.append(entries)
     return CompressionOutput(pooled: pooled, normalized: normalized, entries: entries)
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeepSeekV4
+import FastKernels
 import RotaryEmbedding
 import Taps
 import Tensors
@@ -12,6 +13,7 @@ struct GenerateCommand: ParsableCommand {
 
   @OptionGroup var model: ModelOptions
   @OptionGroup var tokens: TokenOptions
+  @OptionGroup var kernels: KernelOptions
 
   @Option(help: ArgumentHelp("How many tokens to decode.", valueName: "count"))
   var count: Int = 16
@@ -31,11 +33,13 @@ struct GenerateCommand: ParsableCommand {
 
   private func run<Scalar: RealScalar>(as scalar: Scalar.Type) throws {
     guard count >= 1 else { throw InputError("generate", "--count must be at least 1, got \(count)") }
+    let steps = try kernels.set(on: model.precision).map(StepSet.fast) ?? StepSet()
     var ids = try tokens.ids()
     let checkpoint = try OpenCheckpoint(model.checkpoint)
     try checkpoint.require(ids, generating: count)
     checkpoint.warn(of: model.numerics)
-    let model: LanguageModel<Scalar> = try checkpoint.model(scalar, angles: model.angles ?? .standard(for: scalar))
+    let model: LanguageModel<Scalar> = try checkpoint.model(
+      scalar, angles: model.angles ?? .standard(for: scalar), steps: steps)
     let hooks = Hooks(numerics: Numerics(self.model.numerics))
     let sampling = temperature.map { Sampling.seeded(seed, temperature: $0) } ?? .greedy
     var state = model.emptyState

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeepSeekV4
+import FastKernels
 import Foundation
 import KnownBugs
 import RotaryEmbedding
@@ -19,6 +20,7 @@ struct TraceCommand: ParsableCommand {
 
   @OptionGroup var model: ModelOptions
   @OptionGroup var tokens: TokenOptions
+  @OptionGroup var kernels: KernelOptions
 
   @Option(
     help: ArgumentHelp(
@@ -51,7 +53,8 @@ struct TraceCommand: ParsableCommand {
   }
 
   private func run<Scalar: RealScalar>(as scalar: Scalar.Type) throws {
-    let steps = try KnownBug.steps(with: bug)
+    let kernels = try kernels.set(on: model.precision)
+    let steps = try KnownBug.steps(with: bug, among: kernels.map(StepSet.fast) ?? StepSet())
     let ids = try tokens.ids()
     let first = prefill ?? ids.count
     guard (1...ids.count).contains(first) else {
@@ -78,7 +81,8 @@ struct TraceCommand: ParsableCommand {
     let languageModel = try checkpoint.model(scalar, angles: angles, steps: steps)
     let description = TraceDescription(
       configuration: checkpoint.configuration, precision: Scalar.pathName, numerics: model.numerics, angles: angles,
-      producer: "v4-oracle" + (bug.map { " with the known bug \($0)" } ?? ""))
+      producer: "v4-oracle" + (kernels.map { " on fast kernels \($0)" } ?? "")
+        + (bug.map { " with the known bug \($0)" } ?? ""))
     try TraceWriter.write(out, description, selection: selection) { trace in
       let numerics = Numerics(model.numerics, steps: steps.quantization)
       try Run(model: languageModel, trace: trace, numerics: numerics, calls: calls.count)

@@ -1,9 +1,10 @@
 import DeepSeekV4
+import FastKernels
 import GoldenTensors
 import KnownBugs
 import Tensors
 
-/// The slow path of this package as an engine, with a known bug in it if one is asked for.
+/// The slow path of this package, or its fast kernels, as an engine, with a known bug in it if one is asked for.
 public struct ReferenceEngine: ConformanceEngine, Sendable {
   public let name: String
   public let version = "development"
@@ -12,12 +13,17 @@ public struct ReferenceEngine: ConformanceEngine, Sendable {
 
   /// - Parameters:
   ///   - path: in which precision it computes
-  ///   - bug: the id of a known bug to plant
-  /// - Throws: `InputError` if there is no such bug or it is not one wrong step.
-  public init(path: VerificationPath = .float, bug: String? = nil) throws {
+  ///   - kernels: what the fast twins of the steps run on; nil for the slow path
+  ///   - bug: the id of a known bug to plant; its steps are slow
+  /// - Throws: `InputError` if there is no such bug or it is not one wrong step, and for fast kernels on the path in
+  ///   Double, which has none.
+  public init(path: VerificationPath = .float, kernels: KernelSet? = nil, bug: String? = nil) throws {
+    try path.require(kernels)
     self.path = path
-    steps = try KnownBug.steps(with: bug)
-    name = "v4-oracle slow path" + (bug.map { " with \($0)" } ?? "")
+    steps = try KnownBug.steps(with: bug, among: kernels.map(StepSet.fast) ?? StepSet())
+    name =
+      (kernels.map { "v4-oracle fast kernels (\($0.instructionSet))" } ?? "v4-oracle slow path")
+      + (bug.map { " with \($0)" } ?? "")
   }
 
   public var precision: PrecisionClass { path.precision }

@@ -29,7 +29,7 @@ struct BlockBuilder<Scalar: RealScalar>: Sendable {
       expertSite: try site(prefix: prefix + "hc_ffn"),
       expertNorm: try vector(prefix + "ffn_norm.weight", configuration.width),
       experts: try mixture(prefix: prefix + "ffn.", byTable: byTable),
-      normEpsilon: Scalar(configuration.normEpsilon))
+      normEpsilon: Scalar(configuration.normEpsilon), steps: steps.model)
   }
 
   func vector(_ name: String, _ count: Int) throws -> Tensor<Scalar> {

@@ -151,7 +151,9 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
     _ streams: Tensor<Scalar>, hooks: Hooks
   ) throws -> (hidden: Tensor<Scalar>, logits: Tensor<Scalar>) {
     let collapsed = try head(streams, hooks: hooks.within("hc_head")).collapsed
-    let hidden = try hooks.pass(.hidden, rmsNorm(collapsed, weight: norm, epsilon: Scalar(configuration.normEpsilon)))
+    let hidden = try hooks.pass(
+      .hidden,
+      steps.model.normalized(collapsed, weight: norm, epsilon: Scalar(configuration.normEpsilon)))
     return (hidden, hooks.recorded(.logits, try logits(hidden)))
   }
 
@@ -186,7 +188,7 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
       let weight: Tensor<Scalar> = try builder.weights.reals(
         "head.weight", shape: [vocabulary, configuration.width], rows: rows)
       try weight.requireFinite("head.weight", in: "weights")
-      parts.append(try linear(hidden, weight).transposed())
+      parts.append(try steps.model.vocabularyLogits(hidden, head: weight).transposed())
     }
     return try Tensor.concatenated(parts, width: hidden.shape[0]).transposed()
   }

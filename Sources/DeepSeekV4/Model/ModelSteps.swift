@@ -10,7 +10,9 @@ import Tensors
 /// | `configuration` | report 4.2.1: the numbers that a model is built with |
 /// | `decoderLayers` | 2.2-block: how many blocks run before the head |
 /// | `routesByTable` | 2.1-hash: which layers route by the table |
-/// | `pairedToken`, `predictionStreams`, `predictionJoined` | 2.1-mtp: what an MTP block starts from |
+/// | `normalized` | RMSNorm with weight, before each layer and at the end |
+/// | `vocabularyLogits` | the LM head |
+/// | `pairedToken`, `predictionStreams`, `predictionProjected`, `predictionJoined` | 2.1-mtp: what an MTP block starts from |
 /// | `predictionHead` | 2.1-mtp: whose hyper-connection head collapses its streams |
 ///
 /// Steps throw `InputError` if shapes do not fit each other.
@@ -21,10 +23,22 @@ public protocol ModelSteps: Sendable {
 
   func routesByTable(layer: Int, hashLayers: Int) -> Bool
 
+  func normalized<Scalar: RealScalar>(
+    _ x: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func vocabularyLogits<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, head: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
+
   func pairedToken(position: Int) -> Int
 
   func predictionStreams<Scalar: RealScalar>(
     _ streams: Tensor<Scalar>, head: HyperConnectionHead<Scalar>
+  ) throws(InputError) -> Tensor<Scalar>
+
+  func predictionProjected<Scalar: RealScalar>(
+    _ x: Tensor<Scalar>, by weight: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar>
 
   func predictionJoined<Scalar: RealScalar>(
@@ -56,6 +70,30 @@ extension ModelSteps {
   /// The first layers of the model route by the table of token ids (2.1-hash).
   public func routesByTable(layer: Int, hashLayers: Int) -> Bool { layer < hashLayers }
 
+  /// RMSNorm with weight: of what enters a layer, of what the head collapsed, and of what enters an MTP block.
+  ///
+  /// - Parameters:
+  ///   - x: `[…, d]`
+  ///   - weight: `[d]`
+  ///   - epsilon: ε, `rms_norm_eps`
+  public func normalized<Scalar: RealScalar>(
+    _ x: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar
+  ) throws(InputError) -> Tensor<Scalar> {
+    try rmsNorm(x, weight: weight, epsilon: epsilon)
+  }
+
+  /// The logits of some tokens of the vocabulary.
+  ///
+  /// - Parameters:
+  ///   - hidden: normalised, `[T, d]`
+  ///   - head: rows of the LM head, `[v, d]`
+  /// - Returns: `[T, v]`
+  public func vocabularyLogits<Scalar: RealScalar>(
+    _ hidden: Tensor<Scalar>, head: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(hidden, head)
+  }
+
   /// The token whose embedding an MTP block joins with the streams of a position: the next one.
   public func pairedToken(position: Int) -> Int { position + 1 }
 
@@ -69,6 +107,17 @@ extension ModelSteps {
     _ streams: Tensor<Scalar>, head: HyperConnectionHead<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     streams
+  }
+
+  /// `e_proj` or `h_proj` of an MTP block.
+  ///
+  /// - Parameters:
+  ///   - x: normalised, `[…, d]`
+  ///   - weight: `[d, d]`
+  public func predictionProjected<Scalar: RealScalar>(
+    _ x: Tensor<Scalar>, by weight: Tensor<Scalar>
+  ) throws(InputError) -> Tensor<Scalar> {
+    try linear(x, weight)
   }
 
   /// The streams that an MTP block starts from: the projected embedding is added to each projected stream.

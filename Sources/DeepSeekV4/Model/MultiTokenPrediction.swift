@@ -55,14 +55,17 @@ public struct MultiTokenPrediction<Scalar: RealScalar>: Sendable {
     embedding: Tensor<Scalar>, streams: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     let normalEmbedding = try hooks.pass(
-      .embeddingNormalized, rmsNorm(embedding, weight: embeddingNorm, epsilon: normEpsilon))
+      .embeddingNormalized, steps.normalized(embedding, weight: embeddingNorm, epsilon: normEpsilon))
     let normalStreams = try hooks.pass(
-      .streamsNormalized, rmsNorm(streams, weight: streamsNorm, epsilon: normEpsilon))
+      .streamsNormalized, steps.normalized(streams, weight: streamsNorm, epsilon: normEpsilon))
     let fromEmbedding = try hooks.pass(
       .embeddingProjected,
-      linear(hooks.linearInput(.embeddingNormalizedQuantized, normalEmbedding), embeddingProjection))
+      steps.predictionProjected(
+        hooks.linearInput(.embeddingNormalizedQuantized, normalEmbedding), by: embeddingProjection))
     let fromStreams = try hooks.pass(
-      .streamsProjected, linear(hooks.linearInput(.streamsNormalizedQuantized, normalStreams), streamsProjection))
+      .streamsProjected,
+      steps.predictionProjected(
+        hooks.linearInput(.streamsNormalizedQuantized, normalStreams), by: streamsProjection))
     return try hooks.pass(
       .projectedSum, steps.predictionJoined(embedding: fromEmbedding, streams: fromStreams))
   }
@@ -113,7 +116,7 @@ extension LanguageModel {
     let head = steps.model.predictionHead(own: prediction.head, ofTheModel: head)
     let collapsed = try head(block.streams, hooks: hooks.within("hc_head")).collapsed
     let hidden = try hooks.pass(
-      .predictionHidden, rmsNorm(collapsed, weight: prediction.norm, epsilon: prediction.normEpsilon))
+      .predictionHidden, steps.model.normalized(collapsed, weight: prediction.norm, epsilon: prediction.normEpsilon))
     return PredictionOutput(
       projected: projected, block: block, hidden: hidden,
       logits: hooks.recorded(.predictionLogits, try logits(hidden)))

@@ -21,6 +21,7 @@ public struct TransformerBlock<Scalar: RealScalar>: Sendable {
   public let expertNorm: Tensor<Scalar>
   public let experts: MixtureOfExperts<Scalar>
   public let normEpsilon: Scalar
+  public let steps: any ModelSteps
 
   /// - Parameters:
   ///   - streams: `[T, n, d]`
@@ -33,14 +34,15 @@ public struct TransformerBlock<Scalar: RealScalar>: Sendable {
   ) throws -> BlockOutput<Scalar> {
     var attended: AttentionOutput<Scalar>?
     let between = try attentionSite(streams, hooks: hooks.within("hc_attn")) { input in
-      let hidden = try hooks.pass(.attentionHidden, rmsNorm(input, weight: attentionNorm, epsilon: normEpsilon))
+      let hidden = try hooks.pass(
+        .attentionHidden, steps.normalized(input, weight: attentionNorm, epsilon: normEpsilon))
       let output = try attention(hidden, state: &state, hooks: hooks.within("attn"))
       attended = output
       return output.output
     }
     var mixture: MixtureOutput<Scalar>?
     let streamsOut = try expertSite(between, hooks: hooks.within("hc_ffn")) { input in
-      let hidden = try hooks.pass(.expertHidden, rmsNorm(input, weight: expertNorm, epsilon: normEpsilon))
+      let hidden = try hooks.pass(.expertHidden, steps.normalized(input, weight: expertNorm, epsilon: normEpsilon))
       let output = try experts(hidden, tokenIDs: tokenIDs, hooks: hooks.within("ffn"))
       mixture = output
       return output.output

@@ -1,0 +1,47 @@
+#include "CKernels.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+extern const v4_kernels v4_kernels_portable;
+
+#if defined(__x86_64__)
+extern const v4_kernels v4_kernels_avx2;
+extern const v4_kernels v4_kernels_avx512;
+#endif
+
+static int64_t available(const v4_kernels *tables[3]) {
+  int64_t count = 0;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512) tables[count++] = &v4_kernels_avx512;
+  if (avx2) tables[count++] = &v4_kernels_avx2;
+#endif
+  tables[count++] = &v4_kernels_portable;
+  return count;
+}
+
+int64_t v4_kernels_count(void) {
+  const v4_kernels *tables[3];
+  return available(tables);
+}
+
+const v4_kernels *v4_kernels_at(int64_t index) {
+  const v4_kernels *tables[3];
+  return index >= 0 && index < available(tables) ? tables[index] : 0;
+}
+
+void v4_expect_large(void *start, int64_t bytes) {
+#if defined(__linux__)
+  const uintptr_t page = 2 << 20;
+  const uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
+  const uintptr_t end = ((uintptr_t)start + (uintptr_t)bytes) / page * page;
+  if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);  // only a hint: failing changes nothing
+#else
+  (void)start, (void)bytes;
+#endif
+}

@@ -1,0 +1,43 @@
+// The inner loops of FastKernels, compiled once for each instruction set and chosen at run time.
+//
+// Every function works on one thread, on the range that it is given; results do not depend on how a range was cut.
+// Rows are row-major and need no alignment. Sums run over the whole summed axis in an order that depends on nothing but
+// its length. Scratch memory is the caller's, aligned to 64 bytes;
+// nothing is allocated here.
+
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdint.h>
+
+#include "tables.h"
+
+/// The kernels of one instruction set.
+typedef struct {
+  /// As in `--kernels`: "avx512", "avx2", "portable".
+  const char *name;
+  /// Floats in a vector: 16, 8 or 4.
+  int64_t lanes;
+  v4_linear_kernels linear;
+  v4_stream_kernels streams;
+  v4_elementwise_kernels elementwise;
+  v4_attention_kernels attention;
+  v4_indexer_kernels indexer;
+  v4_packed_kernels packed;
+} v4_kernels;
+
+/// How many instruction sets this machine can run, best first; at least 1.
+int64_t v4_kernels_count(void);
+
+/// One of them; the best one is number 0.
+const v4_kernels *v4_kernels_at(int64_t index);
+
+/// Tells the system that fresh memory will be written as a whole: large pages then save it thousands of small faults.
+void v4_expect_large(void *start, int64_t bytes);
+
+/// Adds to a counter that threads share and gives what it was before.
+static inline int64_t v4_take(int64_t *counter, int64_t step) {
+  return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
+}
+
+#endif

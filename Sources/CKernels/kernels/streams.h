@@ -1,0 +1,231 @@
+// Hyper-connections. T tokens, n streams, d width, M mixes.
+
+#define V4_MIX_TOKENS 4
+#define V4_MIX_ROWS (V4_LANES == 16 ? 6 : 2)
+#define V4_MIX_COLUMNS 2048 // at a time: four tokens of that fit the first cache, all mixes the second
+
+static int64_t V4_NAME(mixes_scratch)(int64_t tokens, int64_t mixes) { return tokens; }
+
+/// sums[r, t] += Σ over `columns` of weight[r] · x[t], lanes along the columns.
+V4_INLINE void V4_NAME(mix_tile)(
+    const float *const *x, const float *const *weight, int64_t columns, float sums[6][V4_MIX_TOKENS]) {
+  v4_vec tile[V4_MIX_ROWS][V4_MIX_TOKENS];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < V4_MIX_ROWS; r++) {
+#pragma clang loop unroll(full)
+    for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = V4_SPLAT(0);
+  }
+  const int64_t whole = columns - columns % V4_LANES;
+  for (int64_t i = 0; i < whole; i += V4_LANES) {
+    v4_vec tokens[V4_MIX_TOKENS];
+#pragma clang loop unroll(full)
+    for (int t = 0; t < V4_MIX_TOKENS; t++) tokens[t] = V4_LOAD(x[t] + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < V4_MIX_ROWS; r++) {
+      const v4_vec row = V4_LOAD(weight[r] + i);
+#pragma clang loop unroll(full)
+      for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = row * tokens[t] + tile[r][t];
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < V4_MIX_ROWS; r++) {
+#pragma clang loop unroll(full)
+    for (int t = 0; t < V4_MIX_TOKENS; t++) {
+      if (whole < columns) {
+        V4_LOAD_PART(row, weight[r] + whole, columns - whole);
+        V4_LOAD_PART(token, x[t] + whole, columns - whole);
+        tile[r][t] = row * token + tile[r][t];
+      }
+      sums[r][t] = V4_NAME(lane_sum)(tile[r][t]);
+    }
+  }
+}
+
+/// Σ x².
+V4_INLINE float V4_NAME(sum_of_squares)(const float *x, int64_t count) {
+  v4_vec sums[4] = {V4_SPLAT(0), V4_SPLAT(0), V4_SPLAT(0), V4_SPLAT(0)};
+  int64_t i = 0;
+  for (; i + 4 * V4_LANES <= count; i += 4 * V4_LANES) {
+#pragma clang loop unroll(full)
+    for (int s = 0; s < 4; s++) {
+      const v4_vec part = V4_LOAD(x + i + s * V4_LANES);
+      sums[s] = part * part + sums[s];
+    }
+  }
+  for (; i < count; i += V4_LANES) {
+    V4_LOAD_PART(part, x + i, count - i < V4_LANES ? count - i : V4_LANES);
+    sums[0] = part * part + sums[0];
+  }
+  return V4_NAME(lane_sum)((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+static void V4_NAME(mixes)(
+    const float *x, int64_t tokens, int64_t columns, const float *weight, int64_t mixes, float epsilon, float *y,
+    float *scratch) {
+  for (int64_t t = 0; t < tokens; t++) scratch[t] = 0;
+  for (int64_t s = 0; s < tokens * mixes; s++) y[s] = 0;
+  for (int64_t i = 0; i < columns; i += V4_MIX_COLUMNS) {
+    const int64_t width = columns - i < V4_MIX_COLUMNS ? columns - i : V4_MIX_COLUMNS;
+    for (int64_t t = 0; t < tokens; t += V4_MIX_TOKENS) {
+      const int64_t count = tokens - t < V4_MIX_TOKENS ? tokens - t : V4_MIX_TOKENS;
+      const float *inputs[V4_MIX_TOKENS];
+      for (int64_t s = 0; s < V4_MIX_TOKENS; s++) inputs[s] = x + (t + (s < count ? s : count - 1)) * columns + i;
+      for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS) {
+        const int64_t height = mixes - m < V4_MIX_ROWS ? mixes - m : V4_MIX_ROWS;
+        const float *rows[V4_MIX_ROWS];
+        for (int64_t r = 0; r < V4_MIX_ROWS; r++) rows[r] = weight + (m + (r < height ? r : height - 1)) * columns + i;
+        float sums[6][V4_MIX_TOKENS];
+        V4_NAME(mix_tile)(inputs, rows, width, sums);
+        for (int64_t s = 0; s < count; s++) {
+          for (int64_t r = 0; r < height; r++) y[(t + s) * mixes + m + r] += sums[r][s];
+        }
+      }
+      for (int64_t s = 0; s < count; s++) scratch[t + s] += V4_NAME(sum_of_squares)(inputs[s], width);
+    }
+  }
+  for (int64_t t = 0; t < tokens; t++) {
+    const float reciprocal = 1 / sqrtf(scratch[t] / (float)columns + epsilon);
+    for (int64_t m = 0; m < mixes; m++) y[t * mixes + m] *= reciprocal;
+  }
+}
+
+/// y[i] = Σⱼ factors[j] · x[j, i] + extra · layer[i] for one row of d channels. Large results go past the caches.
+V4_INLINE void V4_NAME(mixed_row)(
+    const float *x, const int64_t streams, int64_t width, const float *factors, int64_t factor_stride,
+    const float *layer, float extra, int past_caches, float *y) {
+  const int64_t misplaced = (int64_t)(((uintptr_t)y / sizeof(float)) % V4_LANES);
+  int64_t i = 0;
+  // The first part up to an aligned place, then whole vectors, then the rest.
+  for (int64_t end = misplaced ? V4_LANES - misplaced : 0; i < width; end = i + V4_LANES) {
+    if (end > width || end - i < V4_LANES) {
+      const int64_t count = (end > width ? width : end) - i;
+      v4_vec sum = V4_SPLAT(0);
+      if (layer && count > 0) {
+        V4_LOAD_PART(part, layer + i, count);
+        sum = V4_SPLAT(extra) * part;
+      }
+      for (int64_t j = 0; j < streams && count > 0; j++) {
+        V4_LOAD_PART(part, x + j * width + i, count);
+        sum = V4_SPLAT(factors[j * factor_stride]) * part + sum;
+      }
+      memcpy(y + i, &sum, (size_t)count * sizeof(float));
+      i += count;
+      continue;
+    }
+    v4_vec sum = layer ? V4_SPLAT(extra) * V4_LOAD(layer + i) : V4_SPLAT(0);
+    for (int64_t j = 0; j < streams; j++) {
+      sum = V4_SPLAT(factors[j * factor_stride]) * V4_LOAD(x + j * width + i) + sum;
+    }
+    if (past_caches) {
+      __builtin_nontemporal_store(sum, (v4_vec *)(y + i));
+    } else {
+      V4_STORE(y + i, sum);
+    }
+    i += V4_LANES;
+  }
+}
+
+/// From this many bytes on a result is written past the caches.
+#define V4_LARGE (4 << 20)
+
+/// Stores past the caches are in memory when this returns.
+V4_INLINE void V4_NAME(settle)(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
+static void V4_NAME(weighted_sum)(
+    const float *x, const float *weights, int64_t tokens, int64_t streams, int64_t width, float *y) {
+  const int large = tokens * width * (int64_t)sizeof(float) >= V4_LARGE;
+  for (int64_t t = 0; t < tokens; t++) {
+    const float *source = x + t * streams * width;
+    if (streams == 4) {
+      V4_NAME(mixed_row)(source, 4, width, weights + t * 4, 1, NULL, 0, large, y + t * width);
+    } else {
+      V4_NAME(mixed_row)(source, streams, width, weights + t * streams, 1, NULL, 0, large, y + t * width);
+    }
+  }
+  V4_NAME(settle)();
+}
+
+static void V4_NAME(post_mix)(
+    const float *x, const float *layer, const float *post, const float *combination, int64_t tokens, int64_t streams,
+    int64_t width, float *y) {
+  const int large = tokens * streams * width * (int64_t)sizeof(float) >= V4_LARGE;
+  for (int64_t t = 0; t < tokens; t++) {
+    const float *source = x + t * streams * width;
+    for (int64_t k = 0; k < streams; k++) {
+      const float *factors = combination + t * streams * streams + k;
+      float *target = y + (t * streams + k) * width;
+      const float extra = post[t * streams + k];
+      if (streams == 4) {
+        V4_NAME(mixed_row)(source, 4, width, factors, 4, layer + t * width, extra, large, target);
+      } else {
+        V4_NAME(mixed_row)(source, streams, width, factors, streams, layer + t * width, extra, large, target);
+      }
+    }
+  }
+  V4_NAME(settle)();
+}
+
+static int64_t V4_NAME(sinkhorn_scratch)(int64_t streams) { return streams * streams * V4_LANES; }
+
+/// Divides each row (step 1, stride n) or column (step n, stride 1) of n × n matrices, one in each lane, by its sum + ε.
+V4_INLINE void V4_NAME(normalize)(v4_vec *m, const int64_t n, const int64_t stride, const int64_t step, v4_vec epsilon) {
+  for (int64_t line = 0; line < n; line++) {
+    v4_vec sum = V4_SPLAT(0);
+    for (int64_t i = 0; i < n; i++) sum = sum + m[line * stride + i * step];
+    sum = sum + epsilon;
+    for (int64_t i = 0; i < n; i++) m[line * stride + i * step] = m[line * stride + i * step] / sum;
+  }
+}
+
+V4_INLINE void V4_NAME(sinkhorn_lanes)(
+    v4_vec *m, const int64_t n, int64_t iterations, float epsilon_value, int32_t from_start) {
+  const v4_vec epsilon = V4_SPLAT(epsilon_value);
+  for (int64_t row = 0; row < n && !from_start; row++) {
+    v4_vec largest = V4_SPLAT(-INFINITY), sum = V4_SPLAT(0);
+    for (int64_t i = 0; i < n; i++) largest = V4_MAX(largest, m[row * n + i]);
+    for (int64_t i = 0; i < n; i++) {
+      m[row * n + i] = V4_NAME(exponential)(m[row * n + i] - largest);
+      sum = sum + m[row * n + i];
+    }
+    for (int64_t i = 0; i < n; i++) m[row * n + i] = m[row * n + i] / sum + epsilon;
+  }
+  V4_NAME(normalize)(m, n, 1, n, epsilon);
+  for (int64_t iteration = 1; iteration < iterations; iteration++) {
+    V4_NAME(normalize)(m, n, n, 1, epsilon);
+    V4_NAME(normalize)(m, n, 1, n, epsilon);
+  }
+}
+
+static void V4_NAME(sinkhorn)(
+    const float *x, int64_t matrices, int64_t streams, int64_t iterations, float epsilon, int32_t from_start, float *y,
+    float *scratch) {
+  const int64_t size = streams * streams;
+  for (int64_t first = 0; first < matrices; first += V4_LANES) {
+    const int64_t count = matrices - first < V4_LANES ? matrices - first : V4_LANES;
+    // Lanes without a matrix repeat the last one.
+    for (int64_t lane = 0; lane < V4_LANES; lane++) {
+      const float *source = x + (first + (lane < count ? lane : count - 1)) * size;
+      for (int64_t i = 0; i < size; i++) scratch[i * V4_LANES + lane] = source[i];
+    }
+    if (streams == 4) {
+      v4_vec m[16];
+      for (int i = 0; i < 16; i++) m[i] = V4_LOAD(scratch + i * V4_LANES);
+      V4_NAME(sinkhorn_lanes)(m, 4, iterations, epsilon, from_start);
+      for (int i = 0; i < 16; i++) V4_STORE(scratch + i * V4_LANES, m[i]);
+    } else {
+      V4_NAME(sinkhorn_lanes)((v4_vec *)scratch, streams, iterations, epsilon, from_start);
+    }
+    for (int64_t lane = 0; lane < count; lane++) {
+      for (int64_t i = 0; i < size; i++) y[(first + lane) * size + i] = scratch[i * V4_LANES + lane];
+    }
+  }
+}
+
+#undef V4_MIX_TOKENS
+#undef V4_MIX_ROWS
+#undef V4_MIX_COLUMNS
+#undef V4_LARGE

@@ -1,0 +1,45 @@
+// The table of one instruction set: the last lines of each file that includes the kernels.
+
+const v4_kernels V4_NAME(v4_kernels) = {
+    .name = V4_TEXT,
+    .lanes = V4_LANES,
+    .linear = {.tall_scratch = V4_NAME(tall_scratch), .tall = V4_NAME(tall), .flat = V4_NAME(flat)},
+    .streams =
+        {
+            .mixes_scratch = V4_NAME(mixes_scratch),
+            .mixes = V4_NAME(mixes),
+            .weighted_sum = V4_NAME(weighted_sum),
+            .post_mix = V4_NAME(post_mix),
+            .sinkhorn_scratch = V4_NAME(sinkhorn_scratch),
+            .sinkhorn = V4_NAME(sinkhorn),
+        },
+    .elementwise =
+        {
+            .rms_norm = V4_NAME(rms_norm),
+            .rotate = V4_NAME(rotate),
+            .affinity = V4_NAME(affinity),
+            .gated_product = V4_NAME(gated_product),
+            .add = V4_NAME(add),
+            .hadamard = V4_NAME(hadamard),
+            .pool = V4_NAME(pool),
+        },
+    .attention = {.scratch = V4_NAME(attend_scratch), .attend = V4_NAME(attend)},
+    .indexer =
+        {
+            .scratch = V4_NAME(scores_scratch),
+            .scores = V4_NAME(scores),
+            .top_k_scratch = V4_NAME(top_k_scratch),
+            .top_k = V4_NAME(top_k),
+        },
+    .packed =
+        {
+            .tall_scratch = V4_NAME(tall_packed_scratch),
+            .flat_scratch = V4_NAME(flat_packed_scratch),
+            .tall_fp8 = V4_NAME(tall_fp8),
+            .tall_fp4 = V4_NAME(tall_fp4),
+            .flat_fp8 = V4_NAME(flat_fp8),
+            .flat_fp4 = V4_NAME(flat_fp4),
+            .dequantize_fp8 = V4_NAME(dequantize_fp8),
+            .dequantize_fp4 = V4_NAME(dequantize_fp4),
+        },
+};

@@ -1,0 +1,124 @@
+import CKernels
+import Tensors
+
+// Axes: T tokens, n residual streams, d model width, M mixes.
+
+extension KernelSet {
+  /// The twin of `HyperConnectionSteps.mixes`, eqs. (3) to (5).
+  ///
+  /// - Parameters:
+  ///   - streams: `[T, n, d]`
+  ///   - projection: `[M, n·d]`
+  ///   - normEpsilon: `rms_norm_eps`
+  /// - Returns: `[T, M]`
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func mixes(
+    _ streams: Tensor<Float>, projection: Tensor<Float>, normEpsilon: Float
+  ) throws(InputError) -> Tensor<Float> {
+    let (tokens, columns) = (streams.shape[0], streams.shape[1] * streams.shape[2])
+    guard projection.rank == 2, projection.shape[1] == columns else {
+      throw InputError("linear", "input of shape \(streams.shape) does not fit the weight of shape \(projection.shape)")
+    }
+    let count = projection.shape[0]
+    return .written([tokens, count]) { y in
+      streams.read { x in
+        projection.read { weight in
+          workers.forRanges(of: tokens, multipleOf: 4, work: count * columns) { range in
+            withScratch(kernels.streams.mixes_scratch(Int64(range.count), Int64(count))) { scratch in
+              kernels.streams.mixes(
+                x + range.lowerBound * columns, Int64(range.count), Int64(columns), weight.start, Int64(count),
+                normEpsilon, y + range.lowerBound * count, scratch)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The twin of `preMix` and `collapse`, eq. (1): `Σⱼ weights[j] · X[j]`.
+  ///
+  /// - Parameters:
+  ///   - streams: X, `[T, n, d]`
+  ///   - weights: `[T, n]`
+  /// - Returns: `[T, d]`
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func weightedSum(_ streams: Tensor<Float>, weights: Tensor<Float>) throws(InputError) -> Tensor<Float> {
+    let (tokens, n, width) = (streams.shape[0], streams.shape[1], streams.shape[2])
+    try weights.requireShape([tokens, n], "weights", in: "preMix")
+    return .written([tokens, width]) { y in
+      streams.read { x in
+        weights.read { weights in
+          workers.forRanges(of: tokens, work: n * width) { range in
+            kernels.streams.weighted_sum(
+              x + range.lowerBound * n * width, weights + range.lowerBound * n, Int64(range.count), Int64(n),
+              Int64(width), y + range.lowerBound * width)
+          }
+        }
+      }
+    }
+  }
+
+  /// The twin of `postMix`, eq. (1): `X'[k] = post[k] · F + Σⱼ comb[j, k] · X[j]`.
+  ///
+  /// - Parameters:
+  ///   - streams: X, `[T, n, d]`
+  ///   - layerOutput: F, `[T, d]`
+  ///   - post: `[T, n]`
+  ///   - combination: comb, `[T, n, n]`
+  /// - Returns: `[T, n, d]`
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func postMix(
+    _ streams: Tensor<Float>, layerOutput: Tensor<Float>, post: Tensor<Float>, combination: Tensor<Float>
+  ) throws(InputError) -> Tensor<Float> {
+    let (tokens, n, width) = (streams.shape[0], streams.shape[1], streams.shape[2])
+    try layerOutput.requireShape([tokens, width], "layer_output", in: "postMix")
+    try post.requireShape([tokens, n], "post", in: "postMix")
+    try combination.requireShape([tokens, n, n], "combination", in: "postMix")
+    return .written([tokens, n, width]) { y in
+      streams.read { x in
+        layerOutput.read { layer in
+          post.read { post in
+            combination.read { combination in
+              workers.forRanges(of: tokens, work: n * n * width) { range in
+                let first = range.lowerBound
+                kernels.streams.post_mix(
+                  x + first * n * width, layer + first * width, post + first * n, combination + first * n * n,
+                  Int64(range.count), Int64(n), Int64(width), y + first * n * width)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The twin of `sinkhorn`, eq. (8) as released. Its iterations give the bits of the reference from the same start.
+  ///
+  /// - Parameters:
+  ///   - matrices: logits, or what the first row pass made of them, `[T, n, n]`
+  ///   - iterations: t_max, at least 1
+  ///   - epsilon: `hc_eps`
+  ///   - afterStart: whether `matrices` are past the first row pass (`sinkhornStart`)
+  /// - Returns: comb, `[T, n, n]`
+  /// - Throws: `InputError` for another shape or for 0 iterations.
+  public func sinkhorn(
+    _ matrices: Tensor<Float>, iterations: Int, epsilon: Float, afterStart: Bool = false
+  ) throws(InputError) -> Tensor<Float> {
+    try matrices.requireAxes(["T", "n", "n"], "combination_logits", in: "sinkhorn")
+    let (tokens, n) = (matrices.shape[0], matrices.shape[1])
+    try matrices.requireShape([tokens, n, n], "combination_logits", in: "sinkhorn")
+    guard iterations >= 1 else { throw InputError("sinkhorn", "iterations must be at least 1, got \(iterations)") }
+    try requireEpsilon(epsilon, in: "sinkhorn")
+    return .written(matrices.shape) { y in
+      matrices.read { x in
+        workers.forRanges(of: tokens, multipleOf: instructionSet.lanes, work: 4 * n * n * iterations) { range in
+          withScratch(kernels.streams.sinkhorn_scratch(Int64(n))) { scratch in
+            kernels.streams.sinkhorn(
+              x + range.lowerBound * n * n, Int64(range.count), Int64(n), Int64(iterations), epsilon,
+              afterStart ? 1 : 0, y + range.lowerBound * n * n, scratch)
+          }
+        }
+      }
+    }
+  }
+}

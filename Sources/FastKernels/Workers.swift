@@ -1,0 +1,72 @@
+import CKernels
+import Dispatch
+import Foundation
+import Tensors
+
+/// The threads that kernels are spread over.
+///
+/// Work is cut along axes that no kernel sums over, so the number of threads changes nothing but the time.
+public struct Workers: Equatable, Sendable {
+  public let threads: Int
+
+  /// - Parameter threads: at least 1; nil for all cores
+  /// - Throws: `InputError` for less than 1.
+  public init(threads: Int? = nil) throws(InputError) {
+    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    guard threads >= 1 else { throw InputError("threads", "there must be at least 1, got \(threads)") }
+    self.threads = threads
+  }
+
+  /// Calls a body for ranges that together are `0..<count`, each of them once, on all threads.
+  ///
+  /// - Parameters:
+  ///   - count: of the items
+  ///   - multiple: ranges begin at multiples of this
+  ///   - work: what an item costs, in floating-point operations or so: little work stays on one thread
+  ///   - body: is called from several threads at once
+  func forRanges(
+    of count: Int, multipleOf multiple: Int = 1, work: Int = .max, _ body: @Sendable (Range<Int>) -> Void
+  ) {
+    let units = (count + multiple - 1) / multiple
+    let total = work.multipliedReportingOverflow(by: max(count, 1))
+    let worthwhile = total.overflow ? Int.max : total.partialValue / Self.workOfOneThread
+    let threads = min(threads, units, worthwhile)
+    guard threads > 1 else {
+      if count > 0 { body(0..<count) }
+      return
+    }
+    let pieces = min(units, threads * Self.piecesOfAThread)
+    let next = Counter()
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      while let piece = next.take(below: pieces) {
+        let first = units * piece / pieces * multiple
+        body(first..<min(units * (piece + 1) / pieces * multiple, count))
+      }
+    }
+  }
+
+  /// The same for items one by one.
+  func forEach(of count: Int, work: Int = .max, _ body: @Sendable (Int) -> Void) {
+    forRanges(of: count, work: work) { range in
+      for item in range { body(item) }
+    }
+  }
+
+  /// Pieces are taken as threads come free; a few for each even out what the system does beside.
+  private static let piecesOfAThread = 4
+  /// Less than this is done before a second thread has woken up.
+  private static let workOfOneThread = 50_000
+}
+
+/// A number that threads count up together.
+private final class Counter: @unchecked Sendable {
+  private let value = UnsafeMutablePointer<Int64>.allocate(capacity: 1)
+
+  init() { value.initialize(to: 0) }
+  deinit { value.deallocate() }
+
+  func take(below end: Int) -> Int? {
+    let taken = Int(v4_take(value, 1))
+    return taken < end ? taken : nil
+  }
+}
