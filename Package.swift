@@ -107,11 +107,19 @@ let package = Package(
         "FastKernels", "KnownBugs", "Checkpoints", "Traces", "Comparison", "Blame",
       ], swiftSettings: optimized),
 
+    .target(
+      name: "Benchmarks",
+      dependencies: [
+        "Tensors", "RotaryEmbedding", "Taps", "TokenCompression", "CoreAttention", "HyperConnections", "ExpertRouting",
+        "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4", "FastKernels",
+      ], swiftSettings: optimized),
+
     // Floor 7
     .executableTarget(
       name: "v4-oracle",
       dependencies: [
-        "Blame", "Checkpoints", "Comparison", "Conformance", "CostModel", "DeepSeekV4", "FastKernels", "GoldenTensors",
+        "Benchmarks", "Blame", "Checkpoints", "Comparison", "Conformance", "CostModel", "DeepSeekV4", "FastKernels",
+        "GoldenTensors",
         "KnownBugs", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors", "Traces",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

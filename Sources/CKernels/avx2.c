@@ -15,6 +15,7 @@
 
 #include "kernels/functions.h"
 
+#include "kernels/limits.h"
 #include "kernels/linear.h"
 #include "kernels/streams.h"
 #include "kernels/elementwise.h"

@@ -3,6 +3,7 @@
 const v4_kernels V4_NAME(v4_kernels) = {
     .name = V4_TEXT,
     .lanes = V4_LANES,
+    .limits = {.multiply_adds = V4_NAME(multiply_adds)},
     .linear = {.tall_scratch = V4_NAME(tall_scratch), .tall = V4_NAME(tall), .flat = V4_NAME(flat)},
     .streams =
         {

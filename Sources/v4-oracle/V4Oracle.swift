@@ -15,7 +15,7 @@ struct V4Oracle: ParsableCommand {
     subcommands: [
       VerifyCommand.self, ConformCommand.self, CompareCommand.self, ExplainCommand.self, PlantedCommand.self,
       TraceCommand.self, CheckpointCommand.self, GenerateCommand.self, TapsCommand.self, NumericsCommand.self,
-      BugsCommand.self, CostCommand.self, GoldenCommand.self, EngineCommand.self,
+      BugsCommand.self, CostCommand.self, BenchCommand.self, GoldenCommand.self, EngineCommand.self,
     ])
 
   static func main() {

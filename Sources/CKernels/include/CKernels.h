@@ -18,6 +18,7 @@ typedef struct {
   const char *name;
   /// Floats in a vector: 16, 8 or 4.
   int64_t lanes;
+  v4_limit_kernels limits;
   v4_linear_kernels linear;
   v4_stream_kernels streams;
   v4_elementwise_kernels elementwise;

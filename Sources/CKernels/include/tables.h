@@ -19,6 +19,12 @@ typedef struct {
       int64_t outputs, float *y, int64_t y_stride);
 } v4_linear_kernels;
 
+/// The machine's limits.
+typedef struct {
+  /// `repeats` rounds of multiply-adds in registers: the peak of one core. Gives how many floating-point operations.
+  double (*multiply_adds)(int64_t repeats, float *sink);
+} v4_limit_kernels;
+
 /// Hyper-connections. T tokens, n streams, d width, M mixes.
 typedef struct {
   /// Floats of scratch that `mixes` needs.
@@ -91,8 +97,8 @@ typedef struct {
       const float *scores, int64_t count, int64_t k, int64_t *indices, float *margin, void *scratch);
 } v4_indexer_kernels;
 
-/// A weight [N, K] as it is stored: FP8 E4M3 with an E8M0 scale to 128 × 128 codes, or FP4 E2M1, two in a byte, with one
-/// to 1 × 32. Strides are the bytes from one row of codes, or of scales, to the next.
+/// A weight [N, K] as it is stored: FP8 E4M3 with an E8M0 scale to 128 × 128 codes, or FP4 E2M1, two in a byte, with
+/// one to 1 × 32. Strides are the bytes from one row of codes, or of scales, to the next.
 typedef struct {
   const uint8_t *codes;
   int64_t code_stride;
@@ -122,8 +128,8 @@ typedef struct {
 } v4_packed_kernels;
 
 /// The same products in BF16 arithmetic with float sums, as some machines have it. x is rounded to BF16: exact for what
-/// is FP8 times a power of two. Weights are exact if their scales are within V4_BFLOAT16_SCALES; numbers below 2⁻¹²⁶
-/// count as 0.
+/// is FP8 times a power of two. Weights are exact if their scale bytes are within the limits below; numbers
+/// below 2⁻¹²⁶ count as 0.
 typedef struct {
   /// "amx", "avx512-bf16", or "emulated".
   const char *name;
@@ -131,8 +137,8 @@ typedef struct {
   v4_packed_product tall_fp8, tall_fp4;
 } v4_bfloat16_kernels;
 
-/// The least and the largest scale byte with which code × scale stays a normal BF16, and its product with what was quantized, too.
-/// 255, NaN, does no harm.
+/// The least and the largest scale byte with which code × scale stays a normal BF16, and its products with what was
+/// quantized, too. 255, NaN, does no harm.
 #define V4_BFLOAT16_LEAST_SCALE 48
 #define V4_BFLOAT16_LARGEST_SCALE 245
 

@@ -12,6 +12,8 @@
 #include <immintrin.h>  // one table look-up for each; all else is written without
 #endif
 
+#define V4_UNROLL _Pragma("clang loop unroll(full)")
+
 #define V4_FP8_BLOCK 128
 #define V4_FP4_BLOCK 32
 
@@ -19,8 +21,8 @@ typedef struct {
   v4_vec low, high;
 } v4_vec_pair;
 
-/// The floats of all E8M0 bytes, by their bits: a byte is the exponent field but for two of them. 0 is a denormal float,
-/// 255 is NaN where a float has infinity.
+/// The floats of all E8M0 bytes, by their bits. A byte is the exponent field, but for two of them: 0 is a denormal
+/// float, 255 is NaN where a float has infinity.
 #define V4_SCALES_4(i) (i + 0u) << 23, (i + 1u) << 23, (i + 2u) << 23, (i + 3u) << 23
 #define V4_SCALES_16(i) V4_SCALES_4(i), V4_SCALES_4(i + 4), V4_SCALES_4(i + 8), V4_SCALES_4(i + 12)
 #define V4_SCALES_64(i) V4_SCALES_16(i), V4_SCALES_16(i + 16), V4_SCALES_16(i + 32), V4_SCALES_16(i + 48)
@@ -47,13 +49,13 @@ typedef int16_t v4_words __attribute__((ext_vector_type(2 * V4_LANES)));
 typedef uint16_t v4_unsigned_words __attribute__((ext_vector_type(2 * V4_LANES)));
 typedef _Float16 v4_halves __attribute__((ext_vector_type(2 * V4_LANES)));
 
-/// 2 · V4_LANES codes, each over V4_FP8_FACTOR.
-V4_INLINE v4_vec_pair V4_NAME(fp8)(const uint8_t *bytes) {
+/// 2 · V4_LANES codes, each over V4_FP8_FACTOR. NaN counts as 480 unless `with_nan`, a constant.
+V4_INLINE v4_vec_pair V4_NAME(fp8)(const uint8_t *bytes, const int with_nan) {
   v4_codes codes;
   memcpy(&codes, bytes, sizeof(codes));
   const v4_words wide = __builtin_convertvector(codes, v4_words);  // the sign fills the upper byte
   v4_words bits = __builtin_bit_cast(v4_words, __builtin_bit_cast(v4_unsigned_words, wide) << 7) & (int16_t)0xBFFF;
-  bits |= ((bits & 0x7FFF) == 0x3F80) & 0x7E00;
+  if (with_nan) bits |= ((bits & 0x7FFF) == 0x3F80) & 0x7E00;
   const v4_halves halves = __builtin_bit_cast(v4_halves, bits);
   return (v4_vec_pair){__builtin_convertvector(halves.lo, v4_vec), __builtin_convertvector(halves.hi, v4_vec)};
 }
@@ -63,7 +65,7 @@ V4_INLINE v4_vec_pair V4_NAME(fp8)(const uint8_t *bytes) {
 typedef uint8_t v4_codes __attribute__((ext_vector_type(V4_LANES)));
 
 /// V4_LANES codes.
-V4_INLINE v4_vec V4_NAME(fp8_part)(const uint8_t *bytes) {
+V4_INLINE v4_vec V4_NAME(fp8_part)(const uint8_t *bytes, const int with_nan) {
   v4_codes codes;
   memcpy(&codes, bytes, sizeof(codes));
   const v4_ivec wide = __builtin_convertvector(codes, v4_ivec);
@@ -72,14 +74,28 @@ V4_INLINE v4_vec V4_NAME(fp8_part)(const uint8_t *bytes) {
   const v4_vec normal = V4_FLOATS(magnitude + (120 << 23));
   const v4_vec denormal = V4_FLOATS(magnitude + (121 << 23)) - V4_SPLAT(0x1p-6f);  // 1.mmm · 2⁻⁶ − 2⁻⁶
   const v4_vec finite = V4_SELECT(magnitude < (8 << 20), denormal, normal);
-  return V4_FLOATS(V4_BITS(finite) | sign | ((magnitude == (0x7F << 20)) & 0x7FC00000));
+  const v4_ivec value = V4_BITS(finite) | sign;
+  return V4_FLOATS(with_nan ? value | ((magnitude == (0x7F << 20)) & 0x7FC00000) : value);
 }
 
-/// 2 · V4_LANES codes, each over V4_FP8_FACTOR.
-V4_INLINE v4_vec_pair V4_NAME(fp8)(const uint8_t *bytes) {
-  return (v4_vec_pair){V4_NAME(fp8_part)(bytes), V4_NAME(fp8_part)(bytes + V4_LANES)};
+/// 2 · V4_LANES codes, each over V4_FP8_FACTOR. NaN counts as 480 unless `with_nan`, a constant.
+V4_INLINE v4_vec_pair V4_NAME(fp8)(const uint8_t *bytes, const int with_nan) {
+  return (v4_vec_pair){V4_NAME(fp8_part)(bytes, with_nan), V4_NAME(fp8_part)(bytes + V4_LANES, with_nan)};
 }
 #endif
+
+typedef uint8_t v4_many_codes __attribute__((ext_vector_type(4 * V4_LANES)));
+
+/// Whether there is NaN among V4_FP8_BLOCK codes.
+V4_INLINE int V4_NAME(fp8_has_nan)(const uint8_t *bytes) {
+  v4_many_codes largest = 0;
+  V4_UNROLL for (int i = 0; i < V4_FP8_BLOCK; i += 4 * V4_LANES) {
+    v4_many_codes codes;
+    memcpy(&codes, bytes + i, sizeof(codes));
+    largest = __builtin_elementwise_max(largest, codes & 0x7F);
+  }
+  return __builtin_reduce_or(largest == 0x7F) != 0;
+}
 
 /// What `fp4` looks values up in: all values of FP4 times a scale, where a vector has room for them.
 V4_INLINE v4_vec V4_NAME(fp4_table)(float scale) {
@@ -132,14 +148,14 @@ V4_INLINE void V4_NAME(fp8_block)(const uint8_t *codes, int64_t count, float sca
   const int64_t step = 2 * V4_LANES;
   int64_t i = 0;
   for (; i + step <= count; i += step) {
-    const v4_vec_pair values = V4_NAME(fp8)(codes + i);
+    const v4_vec_pair values = V4_NAME(fp8)(codes + i, 1);
     V4_STORE(y + i, values.low * V4_FP8_FACTOR * V4_SPLAT(scale));
     V4_STORE(y + i + V4_LANES, values.high * V4_FP8_FACTOR * V4_SPLAT(scale));
   }
   if (i < count) {
     uint8_t rest[2 * V4_LANES] = {};
     memcpy(rest, codes + i, (size_t)(count - i));
-    const v4_vec_pair values = V4_NAME(fp8)(rest);
+    const v4_vec_pair values = V4_NAME(fp8)(rest, 1);
     const int64_t low = count - i < V4_LANES ? count - i : V4_LANES, high = count - i - low;
     V4_NAME(store)(y + i, values.low * V4_FP8_FACTOR * V4_SPLAT(scale), low);
     V4_NAME(store)(y + i + low, values.high * V4_FP8_FACTOR * V4_SPLAT(scale), high);
@@ -162,8 +178,7 @@ static void V4_NAME(fp4_row)(const v4_packed_matrix *matrix, int64_t row, int64_
   const uint8_t *scales = matrix->scales + row * matrix->scale_stride + column / V4_FP4_BLOCK;
   for (int64_t i = 0; i < count; i += V4_FP4_BLOCK) {
     const v4_vec table = V4_NAME(fp4_table)(V4_NAME(scale)(scales[i / V4_FP4_BLOCK]));
-#pragma clang loop unroll(full)
-    for (int64_t j = i; j < i + V4_FP4_BLOCK; j += V4_LANES) {
+    V4_UNROLL for (int64_t j = i; j < i + V4_FP4_BLOCK; j += V4_LANES) {
       V4_STORE(y + j, V4_NAME(fp4)(V4_NAME(fp4_codes)(codes + j / 2), table));
     }
   }

@@ -1,7 +1,7 @@
 // y[t, o] = Σᵢ x[t, i] · weight[o, i] for weights that stay packed: FP8 E4M3 or FP4 E2M1 in blocks that share a scale.
 //
-// Axes: T tokens, K columns, N outputs. The matrix is never unpacked as a whole: `tall` unpacks panels, `flat` unpacks in
-// registers. A scale is a power of two, so it commutes with every rounding but at the ends of float's range:
+// Axes: T tokens, K columns, N outputs. The matrix is never unpacked as a whole: `tall` unpacks panels, `flat` unpacks
+// in registers. A scale is a power of two, so it commutes with every rounding but at the ends of float's range:
 // - `tall` sums x · (code · scale) in order of columns, from 0 for every 1024 of them;
 // - `flat` sums x · code over a block, then adds sum · scale; lanes are added at the end.
 
@@ -13,7 +13,6 @@
 #else
 #define V4_PANEL_ROWS 6  // 12 of 16
 #endif
-#define V4_UNROLL _Pragma("clang loop unroll(full)")
 
 /// `count` ≤ 2 · V4_LANES rows of x, turned.
 static void V4_NAME(pack_panel_tokens)(
@@ -102,8 +101,8 @@ static void V4_NAME(tall_fp4)(
 #define V4_FLAT_GROUP 16
 /// Floats of x in a chunk, of all tokens together.
 #define V4_FLAT_CHUNK 4096
-/// Bytes that are asked for ahead of their use, in each row.
-#define V4_FLAT_AHEAD 1024
+/// Bytes that are asked for ahead of their use: mostly of rows that follow.
+#define V4_FLAT_AHEAD 4096
 
 static int64_t V4_NAME(flat_packed_scratch)(int64_t tokens, int64_t columns) {
   return V4_NAME(least)(tokens, V4_FLAT_TOKENS) * V4_NAME(round_up)(columns, V4_FP8_BLOCK);
@@ -111,13 +110,13 @@ static int64_t V4_NAME(flat_packed_scratch)(int64_t tokens, int64_t columns) {
 
 /// One block of FP8 of some rows: totals[r, t] += scale · Σ x · code. `height` and `count` must be constants.
 V4_INLINE void V4_NAME(flat_fp8_block)(
-    const float *x, const int count, const uint8_t *codes, int64_t code_stride, const uint8_t *const *scales, int64_t block,
-    const int height, v4_vec *totals) {
+    const float *x, const int count, const uint8_t *codes, int64_t code_stride, const uint8_t *const *scales,
+    int64_t block, const int height, v4_vec *totals) {
   v4_vec low[8], high[8];
   V4_UNROLL for (int s = 0; s < height * count; s++) low[s] = high[s] = V4_SPLAT(0);
   for (int i = 0; i < V4_FP8_BLOCK; i += 2 * V4_LANES) {
     V4_UNROLL for (int r = 0; r < height; r++) {
-      const v4_vec_pair values = V4_NAME(fp8)(codes + r * code_stride + i);
+      const v4_vec_pair values = V4_NAME(fp8)(codes + r * code_stride + i, 0);
       V4_UNROLL for (int t = 0; t < count; t++) {
         const float *token = x + t * V4_FP8_BLOCK + i;
         low[r * count + t] = values.low * V4_LOAD(token) + low[r * count + t];
@@ -127,8 +126,9 @@ V4_INLINE void V4_NAME(flat_fp8_block)(
   }
   V4_UNROLL for (int r = 0; r < height; r++) {
     const v4_vec scale = V4_SPLAT(V4_NAME(scale)(scales[r][block]));
+    const float factor = V4_NAME(fp8_has_nan)(codes + r * code_stride) ? NAN : V4_FP8_FACTOR;
     V4_UNROLL for (int t = 0; t < count; t++) {
-      const v4_vec sum = (low[r * count + t] + high[r * count + t]) * V4_FP8_FACTOR;
+      const v4_vec sum = (low[r * count + t] + high[r * count + t]) * V4_SPLAT(factor);
       totals[r * count + t] = sum * scale + totals[r * count + t];
     }
   }
@@ -149,8 +149,8 @@ V4_INLINE void V4_NAME(flat_fp8_tile)(
   for (; i + V4_FP8_BLOCK <= last; i += V4_FP8_BLOCK) {
     V4_UNROLL for (int r = 0; r < height; r++) {
       const uintptr_t ahead = (uintptr_t)(codes + r * weight->code_stride + i) + V4_FLAT_AHEAD;
-      __builtin_prefetch((const void *)ahead);
-      __builtin_prefetch((const void *)(ahead + 64));
+      __builtin_prefetch((const void *)ahead, 0, 2);
+      __builtin_prefetch((const void *)(ahead + 64), 0, 2);
     }
     V4_NAME(flat_fp8_block)(
         x + i * count, count, codes + i, weight->code_stride, scales, i / V4_FP8_BLOCK, height, sums);
@@ -177,7 +177,7 @@ V4_INLINE void V4_NAME(flat_fp4_tile)(
   for (int64_t i = first; i < last; i += V4_FP4_BLOCK) {
     V4_UNROLL for (int r = 0; r < height; r++) {
       const uint8_t *block = codes + r * weight->code_stride + i / 2;
-      __builtin_prefetch((const void *)((uintptr_t)block + V4_FLAT_AHEAD));
+      __builtin_prefetch((const void *)((uintptr_t)block + V4_FLAT_AHEAD), 0, 2);
       v4_vec products[8];
       V4_UNROLL for (int j = 0; j < V4_FP4_BLOCK; j += 2 * V4_LANES) {
         const v4_ivec bytes = V4_NAME(fp4_bytes)(block + j / 2);
@@ -232,8 +232,8 @@ V4_FLAT_GROUP_OF(flat_fp4_group, flat_fp4_tile)
       const float *x, int64_t tokens, int64_t columns, const v4_packed_matrix *weight, int64_t first,              \
       int64_t outputs, float *y, int64_t y_stride) {                                                               \
     switch (tokens) {                                                                                              \
-      V4_FLAT_CASE(group, 1, 4)                                                                                    \
-      V4_FLAT_CASE(group, 2, 4)                                                                                    \
+      V4_FLAT_CASE(group, 1, 1)                                                                                    \
+      V4_FLAT_CASE(group, 2, 2)                                                                                    \
       V4_FLAT_CASE(group, 3, 2)                                                                                    \
       V4_FLAT_CASE(group, 4, 2)                                                                                    \
       V4_FLAT_CASE(group, 5, 1)                                                                                    \
@@ -298,4 +298,3 @@ static void V4_NAME(dequantize_fp4)(
 #undef V4_FLAT_GROUP
 #undef V4_FLAT_TOKENS
 #undef V4_PANEL_ROWS
-#undef V4_UNROLL

@@ -1,7 +1,6 @@
 // Panels in BF16 by dot products of pairs: sum += row[2k] · token[2k] + row[2k+1] · token[2k+1] in each lane.
 
 #define V4_PAIR_ROWS 14
-#define V4_UNROLL _Pragma("clang loop unroll(full)")
 
 static void V4_NAME(pack_lane_pairs)(
     const float *x, int64_t x_stride, int64_t count, int64_t columns, int64_t padded, float *packed) {
@@ -74,4 +73,3 @@ static void V4_NAME(pair_fp4)(
 }
 
 #undef V4_PAIR_ROWS
-#undef V4_UNROLL

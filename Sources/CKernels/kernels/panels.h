@@ -1,9 +1,9 @@
 // y[t, o] = Σᵢ x[t, i] · weight[o, i] for weights that have to be decoded first, made for many tokens.
 //
-// Axes: T tokens, K columns, N outputs. Tokens stand in lanes. A block of tokens is packed once: for each tile of tokens
+// Axes: T tokens, K columns, N outputs. Tokens stand in lanes. A block of tokens is packed once, each tile of tokens as
 // [columns][tokens of the tile]. A panel, some rows and a chunk of columns of the weight, is decoded and used for all
-// tokens of the block while it is in the first caches. Sums of a chunk begin at 0 and are added to those of the chunks
-// before: the order depends on K alone.
+// tokens of the block while it is in the first caches. The chunks' sums are added up in their order, which depends on K
+// alone.
 
 /// How one arithmetic does it. Panels and packed tokens are floats, or pairs of BF16 in place of a float.
 typedef struct {
@@ -15,8 +15,8 @@ typedef struct {
   int64_t columns_in_float, multiple;
   /// x [count, columns] to packed [padded / columns_in_float][tokens]; 0 where there is no token or no column.
   void (*pack)(const float *x, int64_t x_stride, int64_t count, int64_t columns, int64_t padded, float *packed);
-  /// sums[r, t] += Σᵢ panel[r, i] · packed[i, t], over `width` columns, a multiple of `multiple`, for all rows of a panel
-  /// and the first `count` tokens of the tile at least.
+  /// sums[r, t] += Σᵢ panel[r, i] · packed[i, t], over `width` columns, a multiple of `multiple`, for all rows of a
+  /// panel and the first `count` tokens of the tile at least.
   void (*tile)(
       const float *panel, int64_t panel_stride, const float *packed, int64_t width, int64_t count, float *sums,
       int64_t sums_stride);

@@ -61,3 +61,19 @@ public struct BlockOutput<Scalar: RealScalar>: Sendable {
   public let indexing: Indexing<Scalar>?
   public let routing: Routing<Scalar>
 }
+
+extension TransformerBlock {
+  /// The same block with all routed experts in memory, so that no call reads them.
+  ///
+  /// - Throws: what reading an expert throws.
+  public func keepingExperts() throws -> TransformerBlock {
+    let kept = try (0..<experts.router.gate.shape[0]).map(experts.expert)
+    return TransformerBlock(
+      attentionSite: attentionSite, attentionNorm: attentionNorm, attention: attention, expertSite: expertSite,
+      expertNorm: expertNorm,
+      experts: MixtureOfExperts(router: experts.router, shared: experts.sharedExpert, steps: experts.steps) {
+        kept[$0]
+      },
+      normEpsilon: normEpsilon, steps: steps)
+  }
+}

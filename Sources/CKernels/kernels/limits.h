@@ -1,0 +1,18 @@
+// What a machine can do at most, for benchmarks to compare with.
+
+/// Runs `repeats` rounds of independent multiply-adds in registers. Gives the floating-point operations of all of them; the
+/// sum goes to `sink`, so that nothing is optimized away.
+static double V4_NAME(multiply_adds)(int64_t repeats, float *sink) {
+  enum { chains = 12 };
+  v4_vec sums[chains];
+  for (int s = 0; s < chains; s++) sums[s] = V4_SPLAT(s);
+  const v4_vec factor = V4_SPLAT(0.999f), term = V4_SPLAT(0.001f);
+  for (int64_t i = 0; i < repeats; i++) {
+#pragma clang loop unroll(full)
+    for (int s = 0; s < chains; s++) sums[s] = sums[s] * factor + term;
+  }
+  v4_vec total = V4_SPLAT(0);
+  for (int s = 0; s < chains; s++) total += sums[s];
+  *sink = V4_NAME(lane_sum)(total);
+  return 2.0 * chains * V4_LANES * (double)repeats;
+}
