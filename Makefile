@@ -8,7 +8,7 @@ VENV_STUDY := .venv-study
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-docs write-docs release-golden check-kills check-consumer check-api-docs conformance check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-docs write-docs release-golden check-kills check-consumer check-api-docs conformance bench bench-peers check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -99,6 +99,15 @@ check-notebooks: setup $(VENV_STUDY)/ready ## execute the study notebooks anew a
 	@$(VENV_STUDY)/bin/python -m unittest discover --buffer -s notebooks-export/tests -t notebooks-export
 	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
 	  $(VENV_STUDY)/bin/python notebooks-export/build.py --check
+
+bench: setup ## time the fast kernels against the slow path and the limits of the machine (a quarter of an hour)
+	@$(SWIFT) build -c release --product v4-oracle
+	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle bench --json .build/bench.json
+
+bench-peers: setup $(VENV_GOLDEN)/ready ## time them in turns with PyPI torch and transformers, write docs/performance.md (20 minutes; several GB of packages, once)
+	@$(SWIFT) build -c release --product v4-oracle
+	@$(VENV_GOLDEN)/bin/python golden/benchmarks/bench_peers.py \
+	  --v4-oracle "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle"
 
 $(VENV_GOLDEN)/engines: golden/engines/requirements.txt $(VENV_GOLDEN)/ready
 	@echo "setup: installing nano-deepseek-v4 into $(VENV_GOLDEN)"

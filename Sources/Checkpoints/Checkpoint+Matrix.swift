@@ -34,6 +34,27 @@ extension Checkpoint {
     }
   }
 
+  /// A whole matrix as it is stored in codes; nil if it is stored as reals, or its scales are.
+  ///
+  /// - Parameter name: as stored
+  /// - Returns: codes and scales of `[R, C]` values
+  /// - Throws: `CheckpointError` as `matrix` does.
+  public func storedMatrix(_ name: String) throws(CheckpointError) -> StoredMatrix? {
+    guard let (tensor, file) = entry(name) else {
+      throw CheckpointError(self.name, "there is no tensor \(quoted(name))")
+    }
+    let format: SmallFloat
+    switch tensor.type {
+    case .float8E4M3: format = .float8E4M3
+    case .int8, .uint8: format = .float4E2M1
+    default: return nil
+    }
+    let blocks = try explaining(name, in: file) { () throws(InputError) in try weightBlocks(format) }
+    let scaleName = try scaleName(of: tensor, in: file, blocks)
+    guard entry(scaleName)?.tensor.type == .float8E8M0 else { return nil }
+    return StoredMatrix(format: format, codes: try bytes(name), scaleBytes: try bytes(scaleName))
+  }
+
   private func dequantized<Scalar: RealScalar>(
     _ codes: TensorDescription, in file: String, as format: SmallFloat, rows: Range<Int>?,
     _ steps: any QuantizationSteps

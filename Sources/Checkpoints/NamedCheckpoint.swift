@@ -93,6 +93,16 @@ public struct NamedCheckpoint: Sendable {
     }
   }
 
+  /// A matrix as it is stored in codes, as `Checkpoint.storedMatrix`; nil for fused experts, which are plain numbers.
+  ///
+  /// - Returns: codes and scales of `[R, C]` values
+  /// - Throws: `CheckpointError` if there is no such tensor.
+  public func storedMatrix(_ official: String) throws(CheckpointError) -> StoredMatrix? {
+    let place = try requirePlace(official)
+    if case .expert = place.part { return nil }
+    return try checkpoint.storedMatrix(place.stored)
+  }
+
   /// The integers of a tensor, as `Checkpoint.integers`.
   ///
   /// - Throws: `CheckpointError` if there is no such tensor, or it does not hold integers.

@@ -77,15 +77,11 @@ public final class SafetensorsFile: Sendable {
   ) throws(CheckpointError) -> Tensor<Scalar> {
     let part = try part(of: name, rows: rows)
     let elements: [Scalar] = try file.withBytes(part.range) { bytes throws(CheckpointError) in
-      switch part.type {
-      case .float32: decoded(bytes) { Scalar(Float(bitPattern: $0)) }
-      case .float64 where Scalar.self == Double.self: decoded(bytes) { Scalar(Double(bitPattern: $0)) }
-      case .bfloat16: decoded(bytes) { Scalar(bfloat16($0)) }
-      case .float16: decoded(bytes) { Scalar(float16($0)) }
-      default:
+      guard let values: [Scalar] = realValues(bytes, of: part.type) else {
         throw CheckpointError(
           self.name, "\(quoted(name)) is stored as \(part.type.rawValue), which cannot be read as \(Scalar.pathName)")
       }
+      return values
     }
     return try explaining(name, in: self.name) { () throws(InputError) in
       try Tensor(shape: part.shape, elements: elements)
@@ -161,6 +157,19 @@ public final class SafetensorsFile: Sendable {
     return (
       type, [rows.count] + shape.dropFirst(), start + rows.lowerBound * rowBytes..<start + rows.upperBound * rowBytes
     )
+  }
+}
+
+/// Stored reals in the type of a path; nil if it cannot hold them.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+private func realValues<Scalar: RealScalar>(_ bytes: UnsafeRawBufferPointer, of type: StorageType) -> [Scalar]? {
+  switch type {
+  case .float32: decoded(bytes) { Scalar(Float(bitPattern: $0)) }
+  case .float64 where Scalar.self == Double.self: decoded(bytes) { Scalar(Double(bitPattern: $0)) }
+  case .bfloat16: decoded(bytes) { Scalar(bfloat16($0)) }
+  case .float16: decoded(bytes) { Scalar(float16($0)) }
+  default: nil
   }
 }
 

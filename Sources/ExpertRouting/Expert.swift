@@ -3,8 +3,24 @@ import Tensors
 
 // Axes: T tokens, d model width, f expert width.
 
+/// What an expert layer sends tokens through: an `Expert`, or one that keeps its weights in another form.
+public protocol RoutedExpert<Scalar>: Sendable {
+  associatedtype Scalar: RealScalar
+
+  /// `W₂ · (w · SwiGLU(W₁ x, W₃ x))`.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[T, d]`, as the input of a linear map
+  ///   - slotWeights: w, `[T]`
+  ///   - hooks: where it rounds, and who listens; of this expert
+  /// - Throws: `InputError` for another shape or for no tokens.
+  func callAsFunction(
+    _ hidden: Tensor<Scalar>, slotWeights: Tensor<Scalar>, hooks: Hooks
+  ) throws -> ExpertOutput<Scalar>
+}
+
 /// One expert: a SwiGLU layer with clamped gate and up projections.
-public struct Expert<Scalar: RealScalar>: Sendable {
+public struct Expert<Scalar: RealScalar>: RoutedExpert {
   /// w1, `[f, d]`
   public let gateProjection: Tensor<Scalar>
   /// w3, `[f, d]`
@@ -78,6 +94,14 @@ public struct ExpertOutput<Scalar: RealScalar>: Sendable {
   public let activation: Tensor<Scalar>
   /// `[T, d]`
   public let output: Tensor<Scalar>
+
+  /// Three tensors `[T, f]`, and the output `[T, d]`.
+  public init(gate: Tensor<Scalar>, up: Tensor<Scalar>, activation: Tensor<Scalar>, output: Tensor<Scalar>) {
+    self.gate = gate
+    self.up = up
+    self.activation = activation
+    self.output = output
+  }
 }
 
 func requireClampLimit<Scalar: RealScalar>(_ limit: Scalar, in operation: String) throws(InputError) {

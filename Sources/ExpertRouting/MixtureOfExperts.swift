@@ -13,7 +13,7 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
   public let sharedExpert: Expert<Scalar>
   public let steps: any ExpertSteps
   /// Gives a routed expert by its number.
-  public let expert: @Sendable (Int) throws -> Expert<Scalar>
+  public let expert: @Sendable (Int) throws -> any RoutedExpert<Scalar>
 
   /// - Parameters:
   ///   - router: the router of the layer
@@ -23,7 +23,7 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
   ///     token needs, and may read it from a file then
   public init(
     router: Router<Scalar>, shared: Expert<Scalar>, steps: any ExpertSteps = .reference,
-    expert: @escaping @Sendable (Int) throws -> Expert<Scalar>
+    expert: @escaping @Sendable (Int) throws -> any RoutedExpert<Scalar>
   ) {
     self.router = router
     self.sharedExpert = shared
@@ -67,10 +67,9 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
     for (index, places) in placesByExpert.sorted(by: { $0.key < $1.key }) {
       let weights = places.map { routing.weights.elements[$0] }
       let input = try hidden.rows(at: places.map { $0 / slots })
-      outputs.append(
-        try expert(index)(
-          input, slotWeights: Tensor(shape: [places.count], elements: weights), hooks: parts.rows(places)
-        ).output)
+      let slotWeights = try Tensor(shape: [places.count], elements: weights)
+      let routed = try expert(index)
+      outputs.append(try routed(input, slotWeights: slotWeights, hooks: parts.rows(places)).output)
       for place in places {
         rowOfPlace[place] = rows
         rows += 1

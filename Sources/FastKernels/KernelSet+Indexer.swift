@@ -55,18 +55,19 @@ extension KernelSet {
     return (0..<tokens).map { Array(scores.elements[$0 * count..<($0 + 1) * count]) }
   }
 
-  /// The twin of `IndexerSteps.select`, eq. (17): score descending, then index ascending.
+  /// The twin of `IndexerSteps.select`, eq. (17), and of the router's selection: score descending, then index ascending.
   ///
   /// - Parameters:
   ///   - scores: of all entries, for each token
   ///   - visible: how many entries each token sees
   ///   - topK: k, at least 1
+  ///   - operation: what an error names
   /// - Returns: at most k entries for each token, and by how much the last one beat the first rejected one
   /// - Throws: `InputError` if a visible score is NaN.
   public func select(
-    _ scores: [[Float]], visible: [Int], topK: Int
+    _ scores: [[Float]], visible: [Int], topK: Int, in operation: String = "indexer"
   ) throws(InputError) -> (selection: [[Int]], margin: [Float]) {
-    guard topK >= 1 else { throw InputError("indexer", "index_topk must be at least 1, got \(topK)") }
+    guard topK >= 1 else { throw InputError(operation, "index_topk must be at least 1, got \(topK)") }
     let results = Selections(tokens: scores.count)
     let most = visible.max() ?? 0
     workers.forRanges(of: scores.count, work: 4 * most) { tokens in
@@ -85,7 +86,7 @@ extension KernelSet {
       }
     }
     if let (token, nan) = results.firstNaN {
-      throw InputError("indexer", "the score of candidate \(nan) is NaN for token \(token)")
+      throw InputError(operation, "the score of candidate \(nan) is NaN for token \(token)")
     }
     return (results.selection, results.margin)
   }

@@ -39,6 +39,16 @@ public struct TopK<Scalar: RealScalar>: Sendable {
     self.margin = Tensor(unchecked: [tokens], margin)
   }
 
+  /// A selection that was made elsewhere, by the same rule.
+  ///
+  /// - Parameters:
+  ///   - indices: `[T, k]`
+  ///   - margin: `[T]`
+  public init(indices: Tensor<Int>, margin: Tensor<Scalar>) {
+    self.indices = indices
+    self.margin = margin
+  }
+
   /// The best scores in order. A score that ties with an earlier one comes after it.
   ///
   /// In one pass where few of many are wanted; by sorting otherwise.

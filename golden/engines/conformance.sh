@@ -21,6 +21,9 @@ for precision in float double; do
     --report "docs/engines/slow-path-$precision.md" | tail -n 1
 done
 
+section "the fast kernels, as an engine"
+"$oracle" conform --engine "exec '$oracle' engine --kernels fast" --report docs/engines/fast-kernels.md | tail -n 1
+
 section "an engine in C"
 cc -O2 -o "$work/sinkhorn" "$engines/sinkhorn.c" $(pkg-config --cflags --libs hdf5) -lm
 "$oracle" conform --engine "exec '$work/sinkhorn'" --report docs/engines/sinkhorn-c.md | tail -n 1

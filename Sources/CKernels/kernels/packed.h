@@ -196,54 +196,55 @@ V4_INLINE void V4_NAME(flat_fp4_tile)(
 }
 
 /// A group of rows, `height` at a time and one by one what is left, against `count` tokens; the latter are constants.
-#define V4_FLAT_GROUP_OF(name, tile)                                                                               \
-  V4_INLINE void V4_NAME(name)(                                                                                    \
-      const float *x, const int count, int64_t columns, const v4_packed_matrix *weight, int64_t row,               \
-      const int height, int64_t outputs, float *y, int64_t y_stride) {                                             \
-    v4_vec totals[V4_FLAT_GROUP * V4_FLAT_TOKENS];                                                                 \
-    for (int64_t s = 0; s < outputs * count; s++) totals[s] = V4_SPLAT(0);                                         \
-    const int64_t chunk = V4_FLAT_CHUNK / count / V4_FP8_BLOCK * V4_FP8_BLOCK;                                     \
-    for (int64_t i = 0; i < columns; i += chunk) {                                                                 \
-      const int64_t last = V4_NAME(least)(columns, i + chunk);                                                     \
-      int64_t o = 0;                                                                                               \
-      for (; o + height <= outputs; o += height) {                                                                 \
-        V4_NAME(tile)(x, count, i, last, weight, row + o, height, totals + o * count);                             \
-      }                                                                                                            \
-      for (; o < outputs; o++) V4_NAME(tile)(x, count, i, last, weight, row + o, 1, totals + o * count);           \
-    }                                                                                                              \
-    for (int64_t o = 0; o < outputs; o++) {                                                                        \
-      for (int t = 0; t < count; t++) y[t * y_stride + o] = V4_NAME(lane_sum)(totals[o * count + t]);              \
-    }                                                                                                              \
+#define V4_FLAT_GROUP_OF(name, tile)                                                                                  \
+  V4_INLINE void V4_NAME(name)(                                                                                       \
+      const float *x, const int count, int64_t columns, const v4_packed_matrix *weight, int64_t row,                  \
+      const int height, int64_t outputs, float *y, int64_t y_stride) {                                                \
+    v4_vec totals[V4_FLAT_GROUP * V4_FLAT_TOKENS];                                                                    \
+    for (int64_t s = 0; s < outputs * count; s++) totals[s] = V4_SPLAT(0);                                            \
+    const int64_t chunk = V4_FLAT_CHUNK / count / V4_FP8_BLOCK * V4_FP8_BLOCK;                                        \
+    for (int64_t i = 0; i < columns; i += chunk) {                                                                    \
+      const int64_t last = V4_NAME(least)(columns, i + chunk);                                                        \
+      int64_t o = 0;                                                                                                  \
+      for (; o + height <= outputs; o += height) {                                                                    \
+        V4_NAME(tile)(x, count, i, last, weight, row + o, height, totals + o * count);                                \
+      }                                                                                                               \
+      for (; o < outputs; o++) V4_NAME(tile)(x, count, i, last, weight, row + o, 1, totals + o * count);              \
+    }                                                                                                                 \
+    for (int64_t o = 0; o < outputs; o++) {                                                                           \
+      for (int t = 0; t < count; t++) y[t * y_stride + o] = V4_NAME(lane_sum)(totals[o * count + t]);                 \
+    }                                                                                                                 \
   }
 V4_FLAT_GROUP_OF(flat_fp8_group, flat_fp8_tile)
 V4_FLAT_GROUP_OF(flat_fp4_group, flat_fp4_tile)
 #undef V4_FLAT_GROUP_OF
 
-/// All outputs for up to 8 tokens. The registers hold 8 totals and what leads to them.
-#define V4_FLAT_CASE(group, count, height)                                                                    \
-  case count:                                                                                                 \
-    for (int64_t o = 0; o < outputs; o += V4_FLAT_GROUP) {                                                    \
-      const int64_t rows = V4_NAME(least)(outputs - o, V4_FLAT_GROUP);                                        \
-      V4_NAME(group)(x, count, columns, weight, first + o, height, rows, y + o, y_stride);                    \
-    }                                                                                                         \
+/// All outputs for up to 8 tokens. The registers hold 8 totals and what leads to them. One token is a matter of memory,
+/// which is best read in one go: FP4 takes two rows since one would wait for its own sums.
+#define V4_FLAT_CASE(group, count, height)                                                                            \
+  case count:                                                                                                         \
+    for (int64_t o = 0; o < outputs; o += V4_FLAT_GROUP) {                                                            \
+      const int64_t rows = V4_NAME(least)(outputs - o, V4_FLAT_GROUP);                                                \
+      V4_NAME(group)(x, count, columns, weight, first + o, height, rows, y + o, y_stride);                            \
+    }                                                                                                                 \
     break;
-#define V4_FLAT_COUNTS(name, group)                                                                                \
-  static void V4_NAME(name)(                                                                                       \
-      const float *x, int64_t tokens, int64_t columns, const v4_packed_matrix *weight, int64_t first,              \
-      int64_t outputs, float *y, int64_t y_stride) {                                                               \
-    switch (tokens) {                                                                                              \
-      V4_FLAT_CASE(group, 1, 1)                                                                                    \
-      V4_FLAT_CASE(group, 2, 2)                                                                                    \
-      V4_FLAT_CASE(group, 3, 2)                                                                                    \
-      V4_FLAT_CASE(group, 4, 2)                                                                                    \
-      V4_FLAT_CASE(group, 5, 1)                                                                                    \
-      V4_FLAT_CASE(group, 6, 1)                                                                                    \
-      V4_FLAT_CASE(group, 7, 1)                                                                                    \
-      V4_FLAT_CASE(group, 8, 1)                                                                                    \
-    }                                                                                                              \
+#define V4_FLAT_COUNTS(name, group, rows_of_one_token)                                                                \
+  static void V4_NAME(name)(                                                                                          \
+      const float *x, int64_t tokens, int64_t columns, const v4_packed_matrix *weight, int64_t first,                 \
+      int64_t outputs, float *y, int64_t y_stride) {                                                                  \
+    switch (tokens) {                                                                                                 \
+      V4_FLAT_CASE(group, 1, rows_of_one_token)                                                                       \
+      V4_FLAT_CASE(group, 2, 2)                                                                                       \
+      V4_FLAT_CASE(group, 3, 2)                                                                                       \
+      V4_FLAT_CASE(group, 4, 2)                                                                                       \
+      V4_FLAT_CASE(group, 5, 1)                                                                                       \
+      V4_FLAT_CASE(group, 6, 1)                                                                                       \
+      V4_FLAT_CASE(group, 7, 1)                                                                                       \
+      V4_FLAT_CASE(group, 8, 1)                                                                                       \
+    }                                                                                                                 \
   }
-V4_FLAT_COUNTS(flat_fp8_tokens, flat_fp8_group)
-V4_FLAT_COUNTS(flat_fp4_tokens, flat_fp4_group)
+V4_FLAT_COUNTS(flat_fp8_tokens, flat_fp8_group, 1)
+V4_FLAT_COUNTS(flat_fp4_tokens, flat_fp4_group, 2)
 #undef V4_FLAT_CASE
 #undef V4_FLAT_COUNTS
 

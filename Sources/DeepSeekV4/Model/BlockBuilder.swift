@@ -149,8 +149,19 @@ struct BlockBuilder<Scalar: RealScalar>: Sendable {
     return MixtureOfExperts(
       router: router, shared: try expert(prefix: prefix + "shared_experts.", isShared: true), steps: steps.expert
     ) { [self] in
-      try expert(prefix: "\(prefix)experts.\($0).", isShared: false)
+      let prefix = "\(prefix)experts.\($0)."
+      return try storedExpert(prefix: prefix) ?? expert(prefix: prefix, isShared: false)
     }
+  }
+
+  /// A routed expert of the bytes of the checkpoint, where both the weights and the steps have such.
+  private func storedExpert(prefix: String) throws -> (any RoutedExpert<Scalar>)? {
+    guard let maker = steps.storedExperts, let gate = try weights.stored(prefix + "w1.weight"),
+      let up = try weights.stored(prefix + "w3.weight"), let down = try weights.stored(prefix + "w2.weight")
+    else { return nil }
+    return try maker.expert(
+      StoredExpert(gate: gate, up: up, down: down, prefix: prefix), width: configuration.width,
+      clampLimit: Scalar(configuration.clampLimit), steps: steps.expert)
   }
 
   private func expert(prefix: String, isShared: Bool) throws -> Expert<Scalar> {

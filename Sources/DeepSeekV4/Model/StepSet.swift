@@ -20,6 +20,8 @@ public struct StepSet: Sendable {
   public var state: any StateSteps = .reference
   public var quantization: any QuantizationSteps = .reference
   public var model: any ModelSteps = .reference
+  /// Nil for experts whose weights are read as values.
+  public var storedExperts: (any StoredExpertSteps)?
 
   /// The correct steps.
   public init() {}

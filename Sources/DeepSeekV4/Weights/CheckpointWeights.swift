@@ -105,6 +105,14 @@ public struct CheckpointWeights: WeightSource {
     try checkpoint.matrix(name, rows: rows, steps: steps)
   }
 
+  /// Codes and scales of a matrix that is stored in them, unless they are read by other steps than the correct ones.
+  ///
+  /// - Throws: `CheckpointError` if they cannot be read.
+  public func stored(_ name: String) throws -> StoredMatrix? {
+    guard steps is ReferenceQuantizationSteps else { return nil }
+    return try checkpoint.storedMatrix(name)
+  }
+
   public func read(by steps: any QuantizationSteps) -> any WeightSource {
     var copy = self
     copy.steps = steps

@@ -23,12 +23,20 @@ public protocol WeightSource: Sendable {
   /// - Throws: as `reals` does.
   func integers(_ name: String, shape: [Int]) throws -> Tensor<Int>
 
+  /// A matrix as it is stored in FP8 or FP4; nil where the source has values only.
+  ///
+  /// - Throws: as `reals` does.
+  func stored(_ name: String) throws -> StoredMatrix?
+
   /// The same weights as somebody gets them who reads codes and scales by other steps. A source that stores neither is
   /// what it was.
   func read(by steps: any QuantizationSteps) -> any WeightSource
 }
 
 extension WeightSource {
+  /// Values only.
+  public func stored(_ name: String) throws -> StoredMatrix? { nil }
+
   /// Nothing is stored in codes.
   public func read(by steps: any QuantizationSteps) -> any WeightSource { self }
 
