@@ -112,6 +112,7 @@ let package = Package(
       dependencies: [
         "Tensors", "RotaryEmbedding", "Taps", "TokenCompression", "CoreAttention", "HyperConnections", "ExpertRouting",
         "CompressedSparseAttention", "HeavilyCompressedAttention", "DeepSeekV4", "FastKernels",
+        "LowPrecision",
       ], swiftSettings: optimized),
 
     // Floor 7

@@ -4,7 +4,7 @@ extension Benchmark {
   /// Every benchmark, in the order of the model.
   public static let all: [Benchmark] = [
     sinkhorn, site, sparseCompressor, heavyCompressor, indexer, sparseCore, heavyCore, slidingCore, router, experts,
-    sparseLayer, heavyLayer, sparseDecode,
+    sparseLayer, heavyLayer, sparseDecode, denseProduct, float8Product, float4Product,
   ]
 
   /// The one of that name.

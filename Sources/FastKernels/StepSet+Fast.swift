@@ -19,6 +19,7 @@ extension StepSet {
     steps.attention = FastAttentionSteps(kernels)
     steps.indexer = FastIndexerSteps(kernels)
     steps.model = FastModelSteps(kernels)
+    steps.storedExperts = FastStoredExpertSteps(kernels: kernels)
     return steps
   }
 }

@@ -24,7 +24,8 @@ import Testing
     let mixture = try Self.mixture(&generator, table: [1, 1])
     let hidden: Tensor<Double> = try generator.normals([1, 3])
     let output = try mixture(hidden, tokenIDs: Tensor(shape: [1], elements: [0]))
-    let whole = try mixture.expert(1)(hidden, slotWeights: Tensor(repeating: 1.5, shape: [1])).output
+    let expert = try mixture.expert(1)
+    let whole = try expert(hidden, slotWeights: Tensor(repeating: 1.5, shape: [1]), hooks: .none).output
     #expect(largestDifference(output.routed, whole) < 1e-14)
     #expect(output.routing.warnings.count == 1)
   }

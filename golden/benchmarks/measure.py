@@ -1,0 +1,119 @@
+"""Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol import Answer, Oracle, OracleError
+from targets import DECODE_POSITION, Case, Target
+
+REPEATS, FEWEST_REPEATS = 7, 3
+SLOW_SECONDS = 8.0  # of a run, from which the fewest repeats have to do
+QUICK_SECONDS, QUICK_FACTOR = 0.1, 3  # below which there are more
+PAUSE_SECONDS = 0.02  # between the sides, so that no thread of the one still spins while the other is timed
+
+
+class Side(Protocol):
+    """What is timed beside our process."""
+
+    def warm_up(self) -> float: ...
+
+    def seconds(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A case at one size. `position` is that of a decoded token; `asked` whether our process is told of it."""
+
+    case: Case
+    size: int
+    position: int | None = None
+    asked: bool = False
+
+    @property
+    def target(self) -> Target:
+        return self.case.targets[self.size]
+
+    @property
+    def name(self) -> str:
+        place = f", position {self.position}" if self.position is not None else ""
+        return f"{self.case.name} at {self.size}{place}"
+
+
+@dataclass
+class Row:
+    """What was measured for one task; times in seconds."""
+
+    task: Task
+    ours: list[float]
+    theirs: list[float]
+    flops: float
+    bytes: float
+    bound: str
+
+    @property
+    def our_median(self) -> float:
+        return statistics.median(self.ours)
+
+    @property
+    def their_median(self) -> float:
+        return statistics.median(self.theirs)
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast as the other side."""
+        return self.their_median / self.our_median
+
+    def share(self, limits: dict[str, float], threads: int) -> float:
+        """Of the machine's limit that the target names, else of the one that bounds the kernel."""
+        count = "One" if threads == 1 else "All"
+        if (self.task.target.limit or self.bound) == "compute":
+            return self.flops / self.our_median / limits[f"fmaPerSecond{count}"]
+        return self.bytes / self.our_median / limits[f"copyBytesPerSecond{count}"]
+
+    def met(self, limits: dict[str, float], threads: int) -> bool | None:
+        """Whether both targets are met; nothing where nothing is asked."""
+        target = self.task.target
+        if target.speed is None:
+            return None
+        held = target.limit is None or self.share(limits, threads) >= target.share
+        return self.ratio >= target.speed and held
+
+
+def tasks_of(case: Case, positions: tuple[int, ...]) -> list[Task]:
+    """Every size of a case; decoding at every position that our process offers, else at the one of the target."""
+    if case.name != "csa-decode":
+        return [Task(case, size) for size in case.targets]
+    if positions and DECODE_POSITION not in positions:
+        raise OracleError(f"v4-oracle offers csa-decode, but not at position {DECODE_POSITION}")
+    return [Task(case, 1, position, bool(positions)) for position in positions or (DECODE_POSITION,)]
+
+
+def repeats_for(slowest: float, repeats: int) -> int:
+    """More for quick kernels, few for slow ones."""
+    if slowest > SLOW_SECONDS:
+        return min(repeats, FEWEST_REPEATS)
+    return repeats * QUICK_FACTOR if slowest < QUICK_SECONDS else repeats
+
+
+def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: int) -> Row:
+    """One row. What the sides raise passes through."""
+    def ask() -> Answer:
+        return oracle.measure(task.case.request, task.size, 1, task.position if task.asked else None)
+
+    side = make_side()
+    theirs_first, ours_first = side.warm_up(), ask()
+    ours, theirs = [], []
+    for _ in range(repeats_for(max(theirs_first, *ours_first.seconds), repeats)):
+        time.sleep(PAUSE_SECONDS)
+        theirs.append(side.seconds())
+        time.sleep(PAUSE_SECONDS)
+        answer = ask()
+        if (answer.flops, answer.bytes, answer.bound) != (ours_first.flops, ours_first.bytes, ours_first.bound):
+            raise OracleError(f"v4-oracle counts the work of {task.name} differently from one run to the next")
+        ours += answer.seconds
+    return Row(task, ours, theirs, ours_first.flops, ours_first.bytes, ours_first.bound)
