@@ -156,9 +156,12 @@ struct BlockBuilder<Scalar: RealScalar>: Sendable {
 
   /// A routed expert of the bytes of the checkpoint, where both the weights and the steps have such.
   private func storedExpert(prefix: String) throws -> (any RoutedExpert<Scalar>)? {
-    guard let maker = steps.storedExperts, let gate = try weights.stored(prefix + "w1.weight"),
-      let up = try weights.stored(prefix + "w3.weight"), let down = try weights.stored(prefix + "w2.weight")
-    else { return nil }
+    guard let maker = steps.storedExperts else { return nil }
+    // Reading is most of the time that an expert takes for a few tokens.
+    let matrices = try concurrentMap(["w1", "w3", "w2"]) { name in
+      Result { try weights.stored("\(prefix)\(name).weight") }
+    }.map { try $0.get() }
+    guard let gate = matrices[0], let up = matrices[1], let down = matrices[2] else { return nil }
     return try maker.expert(
       StoredExpert(gate: gate, up: up, down: down, prefix: prefix), width: configuration.width,
       clampLimit: Scalar(configuration.clampLimit), steps: steps.expert)

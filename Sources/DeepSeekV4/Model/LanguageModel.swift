@@ -181,14 +181,22 @@ public struct LanguageModel<Scalar: RealScalar>: Sendable {
   /// The LM head, `[T, V]`, shared with the MTP block. Its rows are read piece by piece.
   func logits(_ hidden: Tensor<Scalar>) throws -> Tensor<Scalar> {
     let vocabulary = configuration.vocabularySize
-    let piece = 4096
+    let (piece, piecesAtATime) = (4096, 4)
     var parts: [Tensor<Scalar>] = []
-    for first in stride(from: 0, to: vocabulary, by: piece) {
-      let rows = first..<min(first + piece, vocabulary)
-      let weight: Tensor<Scalar> = try builder.weights.reals(
-        "head.weight", shape: [vocabulary, configuration.width], rows: rows)
-      try weight.requireFinite("head.weight", in: "weights")
-      parts.append(try steps.model.vocabularyLogits(hidden, head: weight).transposed())
+    for first in stride(from: 0, to: vocabulary, by: piece * piecesAtATime) {
+      let end = min(first + piece * piecesAtATime, vocabulary)
+      let pieces = stride(from: first, to: end, by: piece).map { $0..<min($0 + piece, vocabulary) }
+      let weights = concurrentMap(pieces) { rows in
+        Result {
+          let weight: Tensor<Scalar> = try builder.weights.reals(
+            "head.weight", shape: [vocabulary, configuration.width], rows: rows)
+          try weight.requireFinite("head.weight", in: "weights")
+          return weight
+        }
+      }
+      for weight in weights {
+        parts.append(try steps.model.vocabularyLogits(hidden, head: weight.get()).transposed())
+      }
     }
     return try Tensor.concatenated(parts, width: hidden.shape[0]).transposed()
   }
