@@ -23,6 +23,11 @@ done
 
 section "the fast kernels, as an engine"
 "$oracle" conform --engine "exec '$oracle' engine --kernels fast" --report docs/engines/fast-kernels.md | tail -n 1
+for preset in tiny tiny-pro; do
+  "$oracle" checkpoint synthesize --preset $preset --format float32 --seed 1 --out "$work/$preset"
+  "$oracle" trace --checkpoint "$work/$preset" --text-ids $tokens --prefill 12 --kernels fast --out "$work/$preset-fast.h5" > /dev/null
+  "$oracle" explain "$work/$preset-fast.h5" --checkpoint "$work/$preset" | tail -n 1
+done
 
 section "an engine in C"
 cc -O2 -o "$work/sinkhorn" "$engines/sinkhorn.c" $(pkg-config --cflags --libs hdf5) -lm
