@@ -8,7 +8,7 @@ VENV_STUDY := .venv-study
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test lint check-golden check-docs write-docs release-golden check-kills check-consumer check-api-docs conformance bench bench-peers check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
+.PHONY: help setup verify test lint check-golden check-mutations check-sanitizers check-docs write-docs release-golden check-kills check-consumer check-api-docs conformance bench bench-peers check-python notebooks check-notebooks golden golden-kills golden-budgets golden-check peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -50,6 +50,15 @@ release-golden: $(VENV)/ready ## pack the golden folder for a release, with chec
 check-kills: setup ## run every known bug on every case it concerns (some minutes), and hold the manifest to it
 	@$(SWIFT) build -c release --product v4-oracle
 	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle golden kills --golden golden
+
+check-mutations: setup ## plant every error of the list in the kernels, and see each one noticed (some minutes)
+	@V4_ALL_MUTATIONS=1 $(SWIFT) test --filter PlantedErrorTests
+
+check-sanitizers: setup ## run the kernels under the address and undefined-behaviour sanitizers (builds anew; ten minutes)
+	@ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build/asan \
+	  --filter FastKernelsTests --skip PlantedErrorTests --skip GoldenSuiteTests --skip theEngineReportsNoFailure
+	@V4_KERNEL_FLAGS='-g -fsanitize=undefined -fsanitize-trap=undefined' \
+	  $(SWIFT) test --filter nothingIsFoundInKernelsAsTheyAre
 
 check-consumer: setup ## build and test a package that depends on this one by a version tag
 	@.ci/check-consumer.sh

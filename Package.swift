@@ -146,7 +146,9 @@ let package = Package(
     .testTarget(
       name: "FastKernelsTests",
       dependencies: [
-        "FastKernels", "CKernels", "Conformance", "DeepSeekV4", "GoldenTensors", "LowPrecision", "TestSupport",
+        "FastKernels", "CKernels", "CompressedSparseAttention", "Conformance", "CoreAttention", "DeepSeekV4",
+        "ExpertRouting", "GoldenTensors", "HyperConnections", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors",
+        "TokenCompression", "TestSupport",
       ]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(

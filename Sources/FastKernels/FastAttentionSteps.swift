@@ -34,7 +34,7 @@ public struct FastAttentionSteps: AttentionSteps {
   public func normalizedHeads<Scalar: RealScalar>(
     _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
-    guard !hooks.numerics.rounds(.activation) else {
+    guard Scalar.self == Float.self, !hooks.numerics.rounds(.activation) else {
       return try ReferenceAttentionSteps().normalizedHeads(queries, epsilon: epsilon, hooks: hooks)
     }
     return try hooks.pass(.queryHeadsNormalized, kernels.genericNorm(queries, weight: nil, epsilon: epsilon))

@@ -1,0 +1,101 @@
+import CompressedSparseAttention
+import FastKernels
+import HyperConnections
+import Tensors
+
+/// What fast kernels give bit by bit as the reference steps in Float do.
+extension PropertyChecks {
+  /// The passes of Sinkhorn-Knopp from the same start.
+  static func iterations(_ kernels: KernelSet) throws -> [String] {
+    var numbers = RandomNumbers(seed: 11)
+    let steps = ReferenceHyperConnectionSteps()
+    var failures: [String] = []
+    for streams in 1...6 {
+      for (iterations, epsilon) in [(1, Float(1e-6)), (20, 1e-6), (5, 1e-3), (2, 0.25)] {
+        let logits = numbers.tensor([18, streams, streams], scale: 5)
+        let start = try steps.sinkhornStart(logits, epsilon: epsilon)
+        var expected = try steps.normalized(start, over: .columns, epsilon: epsilon)
+        for _ in 1..<iterations {
+          expected = try steps.normalized(expected, over: .rows, epsilon: epsilon)
+          expected = try steps.normalized(expected, over: .columns, epsilon: epsilon)
+        }
+        let got = try kernels.sinkhorn(start, iterations: iterations, epsilon: epsilon, afterStart: true)
+        if got != expected {
+          failures.append("\(iterations) iterations on \(streams) streams with ε = \(epsilon) give other bits")
+        }
+      }
+    }
+    return failures
+  }
+
+  /// Selections and their margins: ties, infinities, both zeros, k below, at and above the number of candidates.
+  static func selections(_ kernels: KernelSet) throws -> [String] {
+    var numbers = RandomNumbers(seed: 12)
+    let pools: [[Float]] = [
+      [0, -0.0, 1, 1, -1], [.infinity, -.infinity, 0, 3, 3], [-.infinity], [0x1p-149, -0x1p-149, 0, 1e-38, -1e38],
+      [1, 1.0000001, 1.0000002, 0.99999994],
+    ]
+    var failures: [String] = []
+    for count in [1, 2, 3, 15, 16, 17, 63, 64, 65, 200, 1500] {
+      for topK in [1, 2, 3, count - 1, count, count + 3, 7, 64, 512] where topK > 0 {
+        let plain = numbers.tensor([count], scale: 3).elements
+        let pool = pools[numbers.integer(in: 0..<pools.count)]
+        let tied = (0..<count).map { _ in pool[numbers.integer(in: 0..<pool.count)] }
+        // Scores that differ in their last bits only, so that every digit of a search counts.
+        let close = plain.map { Float(bitPattern: 0x3F80_0000 | $0.bitPattern & 0xFFF) }
+        let scores = [plain, tied, close]
+        let visible = [count, count, count - numbers.integer(in: 0..<count)]
+        let expected = try ReferenceIndexerSteps().select(scores, visible: visible, topK: topK)
+        let got = try kernels.select(scores, visible: visible, topK: topK)
+        // Infinity less infinity is NaN, which is not equal to itself.
+        let margins = zip(got.margin, expected.margin).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
+        if got.selection != expected.selection || !margins || got.margin.count != expected.margin.count {
+          failures.append("the best \(topK) of \(count) candidates are others, or their margins")
+        }
+      }
+    }
+    return try failures + smallSelections(kernels) + refusals(kernels)
+  }
+
+  /// Every row of up to 6 scores of three kinds, with every k: all the ways in which ties can lie.
+  private static func smallSelections(_ kernels: KernelSet) throws -> [String] {
+    var failures: [String] = []
+    var scores: [[Float]] = [[]]
+    for count in 1...6 {
+      scores = scores.flatMap { row in [0, 1, 2].map { row + [$0] } }
+      let visible = Array(repeating: count, count: scores.count)
+      for topK in 1...count {
+        let expected = try ReferenceIndexerSteps().select(scores, visible: visible, topK: topK)
+        let got = try kernels.select(scores, visible: visible, topK: topK)
+        if got.selection != expected.selection || got.margin != expected.margin {
+          failures.append("the best \(topK) of \(count) among ties are others, or their margins")
+        }
+      }
+    }
+    return failures
+  }
+
+  /// A NaN among the candidates is refused, as in the reference; one behind them is not seen.
+  private static func refusals(_ kernels: KernelSet) throws -> [String] {
+    var numbers = RandomNumbers(seed: 13)
+    var failures: [String] = []
+    for place in [0, 1, 3, 4, 15, 63, 64, 65, 100, 129] {
+      var scores = [numbers.tensor([130]).elements, numbers.tensor([130]).elements]
+      scores[1][place] = .nan
+      do throws(InputError) {
+        _ = try kernels.select(scores, visible: [130, 130], topK: 5)
+        failures.append("accepted NaN at \(place)")
+      } catch {
+        if error != InputError("indexer", "the score of candidate \(place) is NaN for token 1") {
+          failures.append("with NaN at \(place): \(error)")
+        }
+      }
+      do throws(InputError) {
+        _ = try kernels.select(scores, visible: [130, place], topK: 5)
+      } catch {
+        failures.append("with NaN behind the last candidate: \(error)")
+      }
+    }
+    return failures
+  }
+}

@@ -1,0 +1,40 @@
+extension Mutation {
+  static let ofStreams = [
+    Mutation(
+      "streams.h", "tile[r][t] = row * token + tile[r][t];", "tile[r][t] = row * token;",
+      "whole vectors are forgotten at the end"),
+    Mutation(
+      "streams.h", "scratch[t + s] += V4_NAME(sum_of_squares)", "scratch[t + s] = V4_NAME(sum_of_squares)",
+      "squares of the last columns only"),
+    Mutation("streams.h", "/ (float)columns + epsilon);", "/ (float)columns);", "no ε in the root"),
+    Mutation(
+      "streams.h", "y[(t + s) * mixes + m + r] += sums[r][s];", "y[(t + s) * mixes + m + r] = sums[r][s];",
+      "products of the last columns only"),
+    Mutation(
+      "streams.h", "(sums[0] + sums[1]) + (sums[2] + sums[3])", "(sums[0] + sums[1]) + sums[2]", "a sum is lost"),
+    Mutation("streams.h", "sum = V4_SPLAT(extra) * part;", "sum = part;", "no post gate at the ends of a row"),
+    Mutation("streams.h", "? V4_SPLAT(extra) * V4_LOAD(layer + i) :", "? V4_LOAD(layer + i) :", "no post gate"),
+    Mutation(
+      "streams.h", "(source, 4, width, factors, 4, layer + t * width",
+      "(source, 4, width, combination + t * 16 + k * 4, 1, layer + t * width", "comb is not transposed"),
+    Mutation(
+      "streams.h", "const float extra = post[t * streams + k];", "const float extra = post[k];",
+      "the post gates of the first token"),
+    Mutation(
+      "streams.h", "__builtin_nontemporal_store(sum,", "__builtin_nontemporal_store(-sum,",
+      "a wrong sign in large results"),
+    Mutation("streams.h", "/ sum + epsilon;", "/ (sum + epsilon);", "ε is added to the sums of the first pass"),
+    Mutation(
+      "streams.h",
+      "    V4_NAME(normalize)(m, n, n, 1, epsilon);\n    V4_NAME(normalize)(m, n, 1, n, epsilon);",
+      "    V4_NAME(normalize)(m, n, 1, n, epsilon);\n    V4_NAME(normalize)(m, n, n, 1, epsilon);",
+      "iterations end on rows"),
+    Mutation(
+      "streams.h", "iteration = 1; iteration < iterations", "iteration = 0; iteration < iterations", "one too many"),
+    Mutation("streams.h", "    sum = sum + epsilon;\n", "", "no ε in the passes"),
+    Mutation("streams.h", "row < n && !from_start; row++", "row < n; row++", "the start is made twice"),
+    Mutation(
+      "streams.h", "(first + (lane < count ? lane : count - 1))", "(first + (lane < count ? count - 1 - lane : 0))",
+      "matrices are swapped"),
+  ]
+}

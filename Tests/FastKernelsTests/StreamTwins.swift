@@ -1,0 +1,137 @@
+import FastKernels
+import HyperConnections
+import Tensors
+
+/// `mixes`: streams `[T, n, d]` and projection `[M, n·d]`.
+struct MixesTwin: StepTwin {
+  let name = "mixes"
+  let epsilon: Float
+
+  func reference<Scalar: RealScalar>(_ inputs: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+    try ReferenceHyperConnectionSteps().mixes(
+      inputs[0], projection: inputs[1], normEpsilon: Scalar(epsilon), epsilon: 0)
+  }
+
+  func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
+    try kernels.mixes(inputs[0], projection: inputs[1], normEpsilon: epsilon)
+  }
+
+  /// The product as for `linear`, times the factor; and the factor as for `rmsNorm`.
+  func bound(_ inputs: [Tensor<Double>], exact: Tensor<Double>) throws -> Tensor<Double> {
+    let columns = inputs[1].shape[1]
+    let flat = try inputs[0].reshaped([inputs[0].shape[0], columns])
+    let products = try linear(flat.magnitudes, inputs[1].magnitudes) * reciprocalRMS(flat, epsilon: Double(epsilon))
+    return try products * (Double(columns + 1) * unitRoundoff) + exact.magnitudes * NormTwin.relativeError(of: columns)
+  }
+}
+
+/// `preMix` and `collapse`: streams `[T, n, d]` and weights `[T, n]`.
+struct WeightedSumTwin: StepTwin {
+  let name = "weightedSum"
+
+  func reference<Scalar: RealScalar>(_ inputs: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+    try ReferenceHyperConnectionSteps().preMix(inputs[0], pre: inputs[1])
+  }
+
+  func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
+    try kernels.weightedSum(inputs[0], weights: inputs[1])
+  }
+
+  /// n products and sums.
+  func bound(_ inputs: [Tensor<Double>], exact: Tensor<Double>) throws -> Tensor<Double> {
+    try reference(inputs.map(\.magnitudes)) * (Double(inputs[1].shape[1] + 1) * unitRoundoff)
+  }
+}
+
+/// `postMix`: streams `[T, n, d]`, layer output `[T, d]`, post `[T, n]` and comb `[T, n, n]`.
+struct PostMixTwin: StepTwin {
+  let name = "postMix"
+
+  func reference<Scalar: RealScalar>(_ inputs: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+    try ReferenceHyperConnectionSteps().postMix(
+      inputs[0], layerOutput: inputs[1], post: inputs[2], combination: inputs[3])
+  }
+
+  func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
+    try kernels.postMix(inputs[0], layerOutput: inputs[1], post: inputs[2], combination: inputs[3])
+  }
+
+  /// n + 1 products and sums.
+  func bound(_ inputs: [Tensor<Double>], exact: Tensor<Double>) throws -> Tensor<Double> {
+    try reference(inputs.map(\.magnitudes)) * (Double(inputs[2].shape[1] + 2) * unitRoundoff)
+  }
+}
+
+/// `sinkhorn`: logits `[T, n, n]`.
+struct SinkhornTwin: StepTwin {
+  let name = "sinkhorn"
+  let iterations: Int
+  let epsilon: Float
+
+  func reference<Scalar: RealScalar>(_ inputs: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+    try ReferenceHyperConnectionSteps().sinkhorn(inputs[0], iterations: iterations, epsilon: Scalar(epsilon))
+  }
+
+  func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
+    try kernels.sinkhorn(inputs[0], iterations: iterations, epsilon: epsilon)
+  }
+
+  /// To divide rows or columns by their sums never brings two positive matrices further apart in Hilbert's metric (the
+  /// logarithm of the largest over the least quotient of their elements), so errors only add up: those of the start, with
+  /// x − max and an exponential of 2 units in the last place in it, and n + 2 roundings in each pass. Twice, because a
+  /// quotient has two sides.
+  func bound(_ inputs: [Tensor<Double>], exact: Tensor<Double>) throws -> Tensor<Double> {
+    let n = Double(exact.shape[1])
+    let start = 2 * inputs[0].largestMagnitude + 2 * 4 + n + 2
+    return exact.magnitudes * (2 * (start + 2 * Double(iterations) * (n + 2)) * unitRoundoff)
+  }
+}
+
+extension TwinCase {
+  static func streamCases() -> [TwinCase] {
+    var numbers = RandomNumbers(seed: 3)
+    var cases: [TwinCase] = []
+    for (tokens, streams, width, mixes) in [
+      (1, 1, 1, 1), (2, 4, 5, 24), (3, 4, 33, 24), (4, 2, 17, 8), (5, 4, 512, 24), (9, 4, 515, 7), (6, 3, 21, 15),
+      (7, 5, 600, 13), (65, 1, 40, 3),
+    ] {
+      let projection = numbers.tensor([mixes, streams * width])
+      cases.append(TwinCase(MixesTwin(epsilon: 1e-6), numbers.tensor([tokens, streams, width]), projection))
+      // Streams so small that ε counts.
+      let small = numbers.tensor([tokens, streams, width], scale: 1e-3)
+      cases.append(TwinCase(MixesTwin(epsilon: 1e-6), small, projection))
+    }
+    for streams in 1...5 {
+      for width in [1, 3, 15, 16, 17, 31, 33, 67, 129] {
+        let tokens = numbers.integer(in: 1..<6)
+        let x = numbers.tensor([tokens, streams, width])
+        cases.append(TwinCase(WeightedSumTwin(), x, numbers.positives([tokens, streams])))
+        cases.append(
+          TwinCase(
+            PostMixTwin(), x, numbers.tensor([tokens, width]), numbers.positives([tokens, streams]),
+            numbers.positives([tokens, streams, streams])))
+      }
+    }
+    // Results of 4 MiB and more are written past the caches.
+    cases.append(TwinCase(WeightedSumTwin(), numbers.tensor([257, 1, 4099]), numbers.positives([257, 1])))
+    cases.append(
+      TwinCase(
+        PostMixTwin(), numbers.tensor([65, 4, 4099]), numbers.tensor([65, 4099]), numbers.positives([65, 4]),
+        numbers.positives([65, 4, 4])))
+    return cases
+  }
+
+  static func sinkhornCases() -> [TwinCase] {
+    var numbers = RandomNumbers(seed: 4)
+    var cases: [TwinCase] = []
+    for streams in 1...6 {
+      for matrices in [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33] {
+        let logits = numbers.tensor([matrices, streams, streams], scale: matrices % 2 == 0 ? 10 : 2)
+        for (iterations, epsilon) in [(20, Float(1e-6)), (1, 1e-3), (3, 0.05)] {
+          cases.append(TwinCase(SinkhornTwin(iterations: iterations, epsilon: epsilon), logits))
+        }
+      }
+    }
+    return cases
+  }
+}
