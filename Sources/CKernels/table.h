@@ -4,7 +4,16 @@ const v4_kernels V4_NAME(v4_kernels) = {
     .name = V4_TEXT,
     .lanes = V4_LANES,
     .limits = {.multiply_adds = V4_NAME(multiply_adds)},
-    .linear = {.tall_scratch = V4_NAME(tall_scratch), .tall = V4_NAME(tall), .flat = V4_NAME(flat)},
+    .linear =
+        {
+            .tile_outputs = V4_LINEAR_OUTPUTS,
+            .tile_tokens = 2 * V4_LANES,
+            .packed_count = V4_NAME(packed_count),
+            .pack = V4_NAME(pack),
+            .panel_count = V4_NAME(panel_count),
+            .multiply = V4_NAME(multiply),
+            .flat = V4_NAME(flat),
+        },
     .streams =
         {
             .mixes_scratch = V4_NAME(mixes_scratch),

@@ -33,13 +33,8 @@ public struct FastRoutingSteps: RoutingSteps {
     guard let scores = floats(selectionScores), scores.rank == 2, scores.count > 0,
       (1...scores.shape[1]).contains(expertsPerToken)
     else { return try TopK(selectionScores, k: expertsPerToken, parameter: "experts_per_token", in: operation) }
-    let (tokens, experts) = (scores.shape[0], scores.shape[1])
-    let rows = (0..<tokens).map { Array(scores.elements[$0 * experts..<($0 + 1) * experts]) }
-    let visible = Array(repeating: experts, count: tokens)
-    let chosen = try kernels.select(rows, visible: visible, topK: expertsPerToken, in: operation)
-    return TopK(
-      indices: Tensor(filling: [tokens, expertsPerToken], chosen.selection.flatMap { $0 }),
-      margin: generic(Tensor(filling: [tokens], chosen.margin)))
+    let (indices, margin) = try kernels.topK(scores, k: expertsPerToken, in: operation)
+    return TopK(indices: indices, margin: generic(margin))
   }
 }
 

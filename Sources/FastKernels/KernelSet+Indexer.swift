@@ -55,19 +55,18 @@ extension KernelSet {
     return (0..<tokens).map { Array(scores.elements[$0 * count..<($0 + 1) * count]) }
   }
 
-  /// The twin of `IndexerSteps.select`, eq. (17), and of the router's selection: score descending, then index ascending.
+  /// The twin of `IndexerSteps.select`, eq. (17): score descending, then index ascending.
   ///
   /// - Parameters:
   ///   - scores: of all entries, for each token
   ///   - visible: how many entries each token sees
   ///   - topK: k, at least 1
-  ///   - operation: what an error names
   /// - Returns: at most k entries for each token, and by how much the last one beat the first rejected one
   /// - Throws: `InputError` if a visible score is NaN.
   public func select(
-    _ scores: [[Float]], visible: [Int], topK: Int, in operation: String = "indexer"
+    _ scores: [[Float]], visible: [Int], topK: Int
   ) throws(InputError) -> (selection: [[Int]], margin: [Float]) {
-    guard topK >= 1 else { throw InputError(operation, "index_topk must be at least 1, got \(topK)") }
+    guard topK >= 1 else { throw InputError("indexer", "index_topk must be at least 1, got \(topK)") }
     let results = Selections(tokens: scores.count)
     let most = visible.max() ?? 0
     workers.forRanges(of: scores.count, work: 4 * most) { tokens in
@@ -86,10 +85,60 @@ extension KernelSet {
       }
     }
     if let (token, nan) = results.firstNaN {
-      throw InputError(operation, "the score of candidate \(nan) is NaN for token \(token)")
+      throw InputError("indexer", "the score of candidate \(nan) is NaN for token \(token)")
     }
     return (results.selection, results.margin)
   }
+}
+
+extension KernelSet {
+  /// The twin of `TopK`: the k highest scores of each row, score descending, then index ascending.
+  ///
+  /// - Parameters:
+  ///   - scores: `[T, E]`
+  ///   - k: between 1 and E
+  ///   - operation: what an error names
+  /// - Returns: indices `[T, k]`, and by how much the last one beat the first rejected one, `[T]`
+  /// - Throws: `InputError` if k is out of range or a score is NaN.
+  public func topK(
+    _ scores: Tensor<Float>, k: Int, in operation: String
+  ) throws(InputError) -> (indices: Tensor<Int>, margin: Tensor<Float>) {
+    try scores.requireAxes(["T", "E"], "scores", in: operation)
+    let (tokens, candidates) = (scores.shape[0], scores.shape[1])
+    guard (1...candidates).contains(k) else {
+      throw InputError(operation, "k must be between 1 and \(candidates), got \(k)")
+    }
+    var indices = [Int64](repeating: 0, count: tokens * k)
+    var nans = [Int64](repeating: -1, count: tokens)
+    let margin = indices.withUnsafeMutableBufferPointer { indices in
+      nans.withUnsafeMutableBufferPointer { nans in
+        let written = SelectionMemory(indices: indices.baseAddress, nans: nans.baseAddress)
+        return Tensor<Float>.written([tokens]) { margin in
+          scores.read { scores in
+            workers.forRanges(of: tokens, work: 8 * candidates) { range in
+              withScratch((kernels.indexer.top_k_scratch(Int64(candidates), Int64(k)) + 3) / 4) { scratch in
+                for token in range {
+                  written.nans?[token] = kernels.indexer.top_k(
+                    scores + token * candidates, Int64(candidates), Int64(k), written.indices.map { $0 + token * k },
+                    margin + token, scratch)
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    if let token = nans.firstIndex(where: { $0 >= 0 }) {
+      throw InputError(operation, "the score of candidate \(nans[token]) is NaN for token \(token)")
+    }
+    return (Tensor(filling: [tokens, k], indices.map { Int($0) }), margin)
+  }
+}
+
+/// Where threads write what they select, each for tokens of its own.
+private struct SelectionMemory: @unchecked Sendable {
+  let indices: UnsafeMutablePointer<Int64>?
+  let nans: UnsafeMutablePointer<Int64>?
 }
 
 /// Selections as threads find them, each for tokens of its own.

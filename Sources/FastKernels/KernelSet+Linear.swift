@@ -71,34 +71,62 @@ extension KernelSet {
 
   /// y = x · weightᵀ, with weight `[N, K]` without gaps.
   func multiply(_ x: Input, _ weight: Input, _ shape: ProductShape, into y: Output) {
-    let (tokens, columns, outputs) = (shape.tokens, shape.columns, shape.outputs)
-    /// The product of some rows of x with some rows of the weight.
-    @Sendable func part(_ rows: Range<Int>, _ columnsOfY: Range<Int>) {
-      let kernels = kernels.linear
-      let first = (x + rows.lowerBound * shape.xStride, weight + columnsOfY.lowerBound * columns)
-      let target = y + (rows.lowerBound * shape.yStride + columnsOfY.lowerBound)
-      let (xStride, yStride, width) = (Int64(shape.xStride), Int64(shape.yStride), Int64(columns))
-      guard tokens > Self.fewTokens else {
-        return kernels.flat(
-          first.0, xStride, Int64(rows.count), width, first.1, width, Int64(columnsOfY.count), target, yStride)
+    guard shape.tokens > Self.fewTokens else { return multiplyFew(x, weight, shape, into: y) }
+    guard shape.outputs > Self.fewOutputs else { return multiplyIntoFew(x, weight, shape, into: y) }
+    let (tokens, columns) = (shape.tokens, shape.columns)
+    withScratch(kernels.linear.packed_count(Int64(tokens), Int64(columns))) { memory in
+      let packed = Output(start: memory)
+      workers.forRanges(of: tokens, multipleOf: Int(kernels.linear.tile_tokens), work: columns) { range in
+        kernels.linear.pack(
+          x.start, Int64(shape.xStride), Int64(tokens), Int64(columns), Int64(range.lowerBound),
+          Int64(range.upperBound), packed.start)
       }
-      withScratch(kernels.tall_scratch(Int64(rows.count), width)) { scratch in
-        kernels.tall(
-          first.0, xStride, Int64(rows.count), width, first.1, width, Int64(columnsOfY.count), target, yStride, scratch)
+      workers.forRanges(
+        of: shape.outputs, multipleOf: Int(kernels.linear.tile_outputs), work: tokens * columns
+      ) { range in
+        withScratch(kernels.linear.panel_count()) { panel in
+          kernels.linear.multiply(
+            packed.start, Int64(tokens), Int64(columns), weight + range.lowerBound * columns, Int64(columns),
+            Int64(range.count), y + range.lowerBound, Int64(shape.yStride), panel)
+        }
       }
     }
-    // Every cut of the outputs packs x anew, every cut of the tokens reads the weight anew.
-    if tokens <= Self.fewTokens {
-      workers.forRanges(of: outputs, multipleOf: 4, work: tokens * columns) { part(0..<tokens, $0) }
-    } else if outputs >= 1024 || tokens < 128 {
-      workers.forRanges(of: outputs, multipleOf: Self.outputsOfATile, work: tokens * columns) { part(0..<tokens, $0) }
-    } else {
-      workers.forRanges(of: tokens, multipleOf: 32, work: outputs * columns) { part($0, 0..<outputs) }
+  }
+
+  /// Cut along the tokens: each thread packs its own, and reads them again before they have left its cache.
+  private func multiplyIntoFew(_ x: Input, _ weight: Input, _ shape: ProductShape, into y: Output) {
+    let (columns, outputs) = (Int64(shape.columns), Int64(shape.outputs))
+    workers.forRanges(
+      of: shape.tokens, multipleOf: Int(kernels.linear.tile_tokens), work: shape.columns * shape.outputs
+    ) { range in
+      let most = min(range.count, Self.tokensOfABlock)
+      let count = kernels.linear.packed_count(Int64(most), columns)
+      withScratch(count + kernels.linear.panel_count()) { scratch in
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
+          let tokens = Int64(min(most, range.upperBound - first))
+          kernels.linear.pack(
+            x + first * shape.xStride, Int64(shape.xStride), tokens, columns, 0, tokens, scratch)
+          kernels.linear.multiply(
+            scratch, tokens, columns, weight.start, columns, outputs, y + first * shape.yStride, Int64(shape.yStride),
+            scratch + Int(count))
+        }
+      }
+    }
+  }
+
+  private func multiplyFew(_ x: Input, _ weight: Input, _ shape: ProductShape, into y: Output) {
+    let (tokens, columns) = (Int64(shape.tokens), Int64(shape.columns))
+    workers.forRanges(of: shape.outputs, multipleOf: 4, work: shape.tokens * shape.columns) { range in
+      kernels.linear.flat(
+        x.start, Int64(shape.xStride), tokens, columns, weight + range.lowerBound * shape.columns, columns,
+        Int64(range.count), y + range.lowerBound, Int64(shape.yStride))
     }
   }
 
   /// Up to this many tokens memory is the limit, and the kernel that reads each weight once is the faster one.
   private static let fewTokens = 16
-  /// A multiple of the outputs of every instruction set's register tile.
-  private static let outputsOfATile = 42
+  /// What a thread packs at a time there.
+  private static let tokensOfABlock = 192
+  /// Up to this many outputs packing is a good part of the work.
+  private static let fewOutputs = 256
 }

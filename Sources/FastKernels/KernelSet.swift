@@ -66,6 +66,7 @@ extension Tensor where Element == Float {
 func withScratch(_ floats: Int64, _ body: (UnsafeMutablePointer<Float>) -> Void) {
   let bytes = max(Int(floats), 1) * MemoryLayout<Float>.size
   let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+  v4_expect_large(memory, Int64(bytes))
   defer { memory.deallocate() }
   body(memory.bindMemory(to: Float.self, capacity: max(Int(floats), 1)))
 }

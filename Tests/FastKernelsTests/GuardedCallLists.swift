@@ -21,8 +21,12 @@ extension GuardedCall {
       return [
         GuardedCall(
           name: "tall \(tokens), \(columns), \(outputs)", inputs: cut, outputs: count, isWritten: isWritten,
-          scratch: { $0.linear.tall_scratch(t, k) },
-          body: { $0.linear.tall($1[0], k + 2, t, k, $1[1], k + 1, o, $2, o + 3, $3) }),
+          scratch: { $0.linear.packed_count(t, k) + $0.linear.panel_count() },
+          body: { kernels, inputs, output, scratch in
+            let panel = scratch + Int(kernels.linear.packed_count(t, k))
+            kernels.linear.pack(inputs[0], k + 2, t, k, 0, t, scratch)
+            kernels.linear.multiply(scratch, t, k, inputs[1], k + 1, o, output, o + 3, panel)
+          }),
         GuardedCall(
           name: "flat \(tokens), \(columns), \(outputs)", inputs: cut, outputs: count, isWritten: isWritten,
           body: { kernels, inputs, y, _ in

@@ -1,20 +1,20 @@
 extension Mutation {
   static let ofProducts = [
     Mutation(
-      "linear.h", "V4_BLOCK_COLUMNS) + V4_TILE_OUTPUTS * V4_PANEL_STRIDE;",
-      "V4_BLOCK_COLUMNS) + V4_TILE_OUTPUTS * V4_PANEL_STRIDE - 8;",
+      "linear.h", "{ return V4_TILE_OUTPUTS * V4_PANEL_STRIDE; }", "{ return V4_TILE_OUTPUTS * V4_PANEL_STRIDE - 8; }",
       "scratch memory is too small"),
     Mutation("linear.h", "if (t + r < count)", "if (t + r + 1 < count)", "the last token is left out"),
     Mutation("linear.h", "weight * high + sums[r][1]", "weight * low + sums[r][1]", "the other half of the tokens"),
     Mutation(
       "linear.h", "fresh ? tile[r][s] : corner[s * y_stride + r] + tile[r][s]", "tile[r][s]",
       "only the last columns count"),
-    Mutation("linear.h", "y_stride, i == 0, scratch);", "y_stride, 0, scratch);", "sums begin with what y held"),
+    Mutation("linear.h", "i == 0, panel);", "0, panel);", "sums begin with what y held"),
     Mutation(
       "linear.h", "(o + (r < height ? r : height - 1))", "(o + (r < height ? height - 1 - r : 0))",
       "outputs of a panel are swapped"),
     Mutation("linear.h", "weight + i, weight_stride", "weight, weight_stride", "the first columns of the weight again"),
-    Mutation("linear.h", "(x + (t + s) * x_stride + i,", "(x + s * x_stride + i,", "the first block of tokens again"),
+    Mutation(
+      "linear.h", "(x + t * x_stride + i,", "(x + (t - block) * x_stride + i,", "the first block of tokens again"),
     Mutation("linear.h", "if (whole < columns) {", "if (0) {", "columns beyond whole vectors are left out"),
     Mutation(
       "linear.h", "y[t * y_stride + r] = V4_NAME(lane_sum)(sum);",
