@@ -7,31 +7,31 @@ import Tensors
 
 /// The steps of core attention on fast kernels; on the path in Double, and where numerics round inside a step, the
 /// reference steps.
-public struct FastAttentionSteps: AttentionSteps {
-  public let kernels: KernelSet
+struct FastAttentionSteps: AttentionSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func projected<Scalar: RealScalar>(
+  func projected<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, by weight: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(hidden, weight)
   }
 
-  public func normalizedLatent<Scalar: RealScalar>(
+  func normalizedLatent<Scalar: RealScalar>(
     _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericNorm(projected, weight: norm, epsilon: epsilon)
   }
 
-  public func queryHeads<Scalar: RealScalar>(
+  func queryHeads<Scalar: RealScalar>(
     _ latent: Tensor<Scalar>, up: Tensor<Scalar>, heads: Int
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(latent, up).reshaped([latent.shape[0], heads, up.shape[0] / heads])
   }
 
-  public func normalizedHeads<Scalar: RealScalar>(
+  func normalizedHeads<Scalar: RealScalar>(
     _ queries: Tensor<Scalar>, epsilon: Scalar, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     guard Scalar.self == Float.self, !hooks.numerics.rounds(.activation) else {
@@ -40,13 +40,13 @@ public struct FastAttentionSteps: AttentionSteps {
     return try hooks.pass(.queryHeadsNormalized, kernels.genericNorm(queries, weight: nil, epsilon: epsilon))
   }
 
-  public func normalizedEntry<Scalar: RealScalar>(
+  func normalizedEntry<Scalar: RealScalar>(
     _ projected: Tensor<Scalar>, norm: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericNorm(projected, weight: norm, epsilon: epsilon)
   }
 
-  public func attend<Scalar: RealScalar>(
+  func attend<Scalar: RealScalar>(
     _ query: Tensor<Scalar>, entries: Tensor<Scalar>, sinks: Tensor<Scalar>, rotary: RotaryConfiguration,
     window: Int, visibleWindow: Int, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
@@ -64,7 +64,7 @@ public struct FastAttentionSteps: AttentionSteps {
     ).slice(0)
   }
 
-  public func attended<Scalar: RealScalar>(
+  func attended<Scalar: RealScalar>(
     _ queries: Tensor<Scalar>, over visible: VisibleEntries<Scalar>, sinks: Tensor<Scalar>,
     rotary: RotaryConfiguration, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
@@ -76,7 +76,7 @@ public struct FastAttentionSteps: AttentionSteps {
     return generic(try kernels.attended(queries32, over: visible32, sinks: sinks32, scale: scale))
   }
 
-  public func groupedOutput<Scalar: RealScalar>(
+  func groupedOutput<Scalar: RealScalar>(
     _ attended: Tensor<Scalar>, groups: Int, down: Tensor<Scalar>, up: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     guard let attended32 = floats(attended), let down32 = floats(down) else {

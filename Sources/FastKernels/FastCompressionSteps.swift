@@ -3,19 +3,19 @@ import Tensors
 import TokenCompression
 
 /// The steps of token compression on fast kernels; on the path in Double the reference steps.
-public struct FastCompressionSteps: CompressionSteps {
-  public let kernels: KernelSet
+struct FastCompressionSteps: CompressionSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func projected<Scalar: RealScalar>(
+  func projected<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, _ projection: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(hidden, projection)
   }
 
-  public func pooledBlocks<Scalar: RealScalar>(
+  func pooledBlocks<Scalar: RealScalar>(
     _ blocks: Range<Int>, of state: CompressorState<Scalar>, positionBias: Tensor<Scalar>, chunkStart: Int
   ) throws(InputError) -> Tensor<Scalar> {
     guard let bias = floats(positionBias) else {
@@ -26,13 +26,13 @@ public struct FastCompressionSteps: CompressionSteps {
     return generic(try kernels.pooledBlocks(blocks, of: state32, positionBias: bias))
   }
 
-  public func normalized<Scalar: RealScalar>(
+  func normalized<Scalar: RealScalar>(
     _ pooled: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericNorm(pooled, weight: weight, epsilon: epsilon)
   }
 
-  public func rotatedEntries<Scalar: RealScalar>(
+  func rotatedEntries<Scalar: RealScalar>(
     _ entries: Tensor<Scalar>, positions: [Int], rotary: RotaryConfiguration, rotarySteps: any RotarySteps
   ) throws(InputError) -> Tensor<Scalar> {
     guard !positions.isEmpty else { return entries }

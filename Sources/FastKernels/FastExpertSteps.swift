@@ -3,31 +3,31 @@ import Taps
 import Tensors
 
 /// The steps of the router on fast kernels; on the path in Double the reference steps.
-public struct FastRoutingSteps: RoutingSteps {
-  public let kernels: KernelSet
+struct FastRoutingSteps: RoutingSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func gateLogits<Scalar: RealScalar>(
+  func gateLogits<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, gate: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(hidden, gate)
   }
 
-  public func affinities<Scalar: RealScalar>(_ logits: Tensor<Scalar>) -> Tensor<Scalar> {
+  func affinities<Scalar: RealScalar>(_ logits: Tensor<Scalar>) -> Tensor<Scalar> {
     guard let logits32 = floats(logits) else { return logits.map(affinity) }
     return generic(kernels.affinities(logits32))
   }
 
-  public func selectionScores<Scalar: RealScalar>(
+  func selectionScores<Scalar: RealScalar>(
     _ scores: Tensor<Scalar>, bias: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     guard let scores32 = floats(scores), let bias32 = floats(bias) else { return try scores + bias }
     return generic(try kernels.sumOfRows(scores32, bias: bias32))
   }
 
-  public func select<Scalar: RealScalar>(
+  func select<Scalar: RealScalar>(
     _ selectionScores: Tensor<Scalar>, expertsPerToken: Int, in operation: String
   ) throws(InputError) -> TopK<Scalar> {
     guard let scores = floats(selectionScores), scores.rank == 2, scores.count > 0,
@@ -39,19 +39,19 @@ public struct FastRoutingSteps: RoutingSteps {
 }
 
 /// The steps of the experts on fast kernels; on the path in Double the reference steps.
-public struct FastExpertSteps: ExpertSteps {
-  public let kernels: KernelSet
+struct FastExpertSteps: ExpertSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func projected<Scalar: RealScalar>(
+  func projected<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, by weight: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(hidden, weight)
   }
 
-  public func gatedProduct<Scalar: RealScalar>(
+  func gatedProduct<Scalar: RealScalar>(
     gate: Tensor<Scalar>, up: Tensor<Scalar>, limit: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     guard let gate32 = floats(gate), let up32 = floats(up) else {
@@ -60,7 +60,7 @@ public struct FastExpertSteps: ExpertSteps {
     return generic(try kernels.gatedProduct(gate: gate32, up: up32, limit: Float(limit)))
   }
 
-  public func downProjection<Scalar: RealScalar>(
+  func downProjection<Scalar: RealScalar>(
     _ product: Tensor<Scalar>, slotWeights: Tensor<Scalar>, down: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> (activation: Tensor<Scalar>, output: Tensor<Scalar>) {
     guard let product32 = floats(product), let weights32 = floats(slotWeights) else {
@@ -73,7 +73,7 @@ public struct FastExpertSteps: ExpertSteps {
     return (activation, output)
   }
 
-  public func mixed<Scalar: RealScalar>(
+  func mixed<Scalar: RealScalar>(
     _ slots: Tensor<Scalar>, experts: Tensor<Int>
   ) throws(InputError) -> Tensor<Scalar> {
     guard let slots32 = floats(slots) else { return try ReferenceExpertSteps().mixed(slots, experts: experts) }

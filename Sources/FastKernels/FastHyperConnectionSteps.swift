@@ -2,13 +2,13 @@ import HyperConnections
 import Tensors
 
 /// The steps of hyper-connections on fast kernels; on the path in Double the reference steps.
-public struct FastHyperConnectionSteps: HyperConnectionSteps {
-  public let kernels: KernelSet
+struct FastHyperConnectionSteps: HyperConnectionSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func mixes<Scalar: RealScalar>(
+  func mixes<Scalar: RealScalar>(
     _ streams: Tensor<Scalar>, projection: Tensor<Scalar>, normEpsilon: Scalar, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     guard let streams32 = floats(streams), let projection32 = floats(projection) else {
@@ -18,7 +18,7 @@ public struct FastHyperConnectionSteps: HyperConnectionSteps {
     return generic(try kernels.mixes(streams32, projection: projection32, normEpsilon: Float(normEpsilon)))
   }
 
-  public func sinkhorn<Scalar: RealScalar>(
+  func sinkhorn<Scalar: RealScalar>(
     _ logits: Tensor<Scalar>, iterations: Int, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     guard let logits32 = floats(logits) else {
@@ -27,7 +27,7 @@ public struct FastHyperConnectionSteps: HyperConnectionSteps {
     return generic(try kernels.sinkhorn(logits32, iterations: iterations, epsilon: Float(epsilon)))
   }
 
-  public func preMix<Scalar: RealScalar>(
+  func preMix<Scalar: RealScalar>(
     _ streams: Tensor<Scalar>, pre: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     guard let streams32 = floats(streams), let pre32 = floats(pre) else {
@@ -36,7 +36,7 @@ public struct FastHyperConnectionSteps: HyperConnectionSteps {
     return generic(try kernels.weightedSum(streams32, weights: pre32))
   }
 
-  public func postMix<Scalar: RealScalar>(
+  func postMix<Scalar: RealScalar>(
     _ streams: Tensor<Scalar>, layerOutput: Tensor<Scalar>, post: Tensor<Scalar>, combination: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     guard let streams32 = floats(streams), let output32 = floats(layerOutput), let post32 = floats(post),
@@ -49,7 +49,7 @@ public struct FastHyperConnectionSteps: HyperConnectionSteps {
       try kernels.postMix(streams32, layerOutput: output32, post: post32, combination: combination32))
   }
 
-  public func collapse<Scalar: RealScalar>(
+  func collapse<Scalar: RealScalar>(
     _ streams: Tensor<Scalar>, gates: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try preMix(streams, pre: gates)

@@ -4,31 +4,31 @@ import Tensors
 
 /// The steps of the lightning indexer on fast kernels; on the path in Double, and where numerics round inside a step, the
 /// reference steps.
-public struct FastIndexerSteps: IndexerSteps {
-  public let kernels: KernelSet
+struct FastIndexerSteps: IndexerSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func projectedWeights<Scalar: RealScalar>(
+  func projectedWeights<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, projection: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(hidden, projection)
   }
 
-  public func queries<Scalar: RealScalar>(
+  func queries<Scalar: RealScalar>(
     _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(latent, projection)
       .reshaped([latent.shape[0], heads, projection.shape[0] / heads])
   }
 
-  public func transformed<Scalar: RealScalar>(_ x: Tensor<Scalar>, isKey: Bool) throws(InputError) -> Tensor<Scalar> {
+  func transformed<Scalar: RealScalar>(_ x: Tensor<Scalar>, isKey: Bool) throws(InputError) -> Tensor<Scalar> {
     guard let x32 = floats(x) else { return try hadamard(x) }
     return generic(try kernels.hadamard(x32))
   }
 
-  public func scores<Scalar: RealScalar>(
+  func scores<Scalar: RealScalar>(
     query: Tensor<Scalar>, keys: Tensor<Scalar>, weights: Tensor<Scalar>, hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
     var rows = RowStore<Scalar>(width: keys.shape[1])
@@ -39,7 +39,7 @@ public struct FastIndexerSteps: IndexerSteps {
     return try Tensor(shape: [rows.end], elements: scores[0])
   }
 
-  public func allScores<Scalar: RealScalar>(
+  func allScores<Scalar: RealScalar>(
     queries: Tensor<Scalar>, keys: RowStore<Scalar>, weights: Tensor<Scalar>, visible: [Int], hooks: Hooks
   ) throws(InputError) -> [[Scalar]] {
     guard let queries32 = floats(queries), let weights32 = floats(weights), !hooks.numerics.rounds(.activation) else {
@@ -51,7 +51,7 @@ public struct FastIndexerSteps: IndexerSteps {
     return unsafeBitCast(scores, to: [[Scalar]].self)
   }
 
-  public func select<Scalar: RealScalar>(
+  func select<Scalar: RealScalar>(
     _ scores: [[Scalar]], visible: [Int], topK: Int
   ) throws(InputError) -> (selection: [[Int]], margin: [Scalar]) {
     guard Scalar.self == Float.self else {

@@ -2,25 +2,25 @@ import DeepSeekV4
 import Tensors
 
 /// The steps of the whole model on fast kernels; on the path in Double the reference steps.
-public struct FastModelSteps: ModelSteps {
-  public let kernels: KernelSet
+struct FastModelSteps: ModelSteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func normalized<Scalar: RealScalar>(
+  func normalized<Scalar: RealScalar>(
     _ x: Tensor<Scalar>, weight: Tensor<Scalar>, epsilon: Scalar
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericNorm(x, weight: weight, epsilon: epsilon)
   }
 
-  public func vocabularyLogits<Scalar: RealScalar>(
+  func vocabularyLogits<Scalar: RealScalar>(
     _ hidden: Tensor<Scalar>, head: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(hidden, head)
   }
 
-  public func predictionProjected<Scalar: RealScalar>(
+  func predictionProjected<Scalar: RealScalar>(
     _ x: Tensor<Scalar>, by weight: Tensor<Scalar>
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(x, weight)

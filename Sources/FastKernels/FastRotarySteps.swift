@@ -10,13 +10,13 @@ import Tensors
 #endif
 
 /// The rotary embedding on fast kernels; on the path in Double the reference steps. Angles are those of the reference.
-public struct FastRotarySteps: RotarySteps {
-  public let kernels: KernelSet
+struct FastRotarySteps: RotarySteps {
+  let kernels: KernelSet
 
   /// Steps on these kernels.
-  public init(_ kernels: KernelSet) { self.kernels = kernels }
+  init(_ kernels: KernelSet) { self.kernels = kernels }
 
-  public func rotated<Scalar: RealScalar>(
+  func rotated<Scalar: RealScalar>(
     _ x: Tensor<Scalar>, positions: [Int], configuration: RotaryConfiguration, inverse: Bool
   ) throws(InputError) -> Tensor<Scalar> {
     guard let x32 = floats(x), x.count > 0 else {

@@ -66,6 +66,8 @@ public struct RowStore<Scalar: RealScalar>: Equatable, Sendable {
   }
 
   /// The elements of all rows, `[end − start, width]`, where they lie.
+  ///
+  /// - Throws: what the body throws.
   public func withUnsafeElements<Result>(_ body: (UnsafeBufferPointer<Scalar>) throws -> Result) rethrows -> Result {
     try elements.withUnsafeBufferPointer(body)
   }

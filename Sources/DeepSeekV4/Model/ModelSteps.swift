@@ -10,8 +10,8 @@ import Tensors
 /// | `configuration` | report 4.2.1: the numbers that a model is built with |
 /// | `decoderLayers` | 2.2-block: how many blocks run before the head |
 /// | `routesByTable` | 2.1-hash: which layers route by the table |
-/// | `normalized` | RMSNorm with weight, before each layer and at the end |
-/// | `vocabularyLogits` | the LM head |
+/// | `normalized` | 2.2-block: RMSNorm with weight, before each layer and at the end |
+/// | `vocabularyLogits` | 2.2-head: the LM head after it |
 /// | `pairedToken`, `predictionStreams`, `predictionProjected`, `predictionJoined` | 2.1-mtp: what an MTP block starts from |
 /// | `predictionHead` | 2.1-mtp: whose hyper-connection head collapses its streams |
 ///

@@ -5,6 +5,10 @@ import Tensors
 // Axes: d model width, f expert width.
 
 /// Makes routed experts of weights as they are stored, for kernels that never form the values of a whole matrix.
+///
+/// | step | source |
+/// | --- | --- |
+/// | `expert` | 2.1-expert, with 5.2.1-block-quantization |
 public protocol StoredExpertSteps: Sendable {
   /// An expert of stored matrices; nil where this path computes with values.
   ///
