@@ -1,5 +1,6 @@
 import CompressedSparseAttention
 import CoreAttention
+import DeepSeekV4
 import FastKernels
 import RotaryEmbedding
 import Taps
@@ -21,7 +22,7 @@ struct AttentionTwin: StepTwin {
   }
 
   func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
-    try FastAttentionSteps(kernels).attended(
+    try StepSet.fast(kernels).attention.attended(
       inputs[0], over: visible(inputs), sinks: inputs[2], rotary: rotary(inputs[0].shape[2]), hooks: .none)
   }
 
@@ -69,7 +70,7 @@ struct IndexScoresTwin: StepTwin {
   }
 
   func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
-    try scores(FastIndexerSteps(kernels), inputs)
+    try scores(StepSet.fast(kernels).indexer, inputs)
   }
 
   /// i products and sums, then H of them.
@@ -103,7 +104,7 @@ struct PoolingTwin: StepTwin {
   }
 
   func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
-    try FastCompressionSteps(kernels).pooledBlocks(
+    try StepSet.fast(kernels).compression.pooledBlocks(
       blocks, of: state(inputs), positionBias: inputs[2], chunkStart: 0)
   }
 

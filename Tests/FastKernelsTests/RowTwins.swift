@@ -1,4 +1,5 @@
 import CompressedSparseAttention
+import DeepSeekV4
 import ExpertRouting
 import FastKernels
 import RotaryEmbedding
@@ -45,7 +46,7 @@ struct RotationTwin: StepTwin {
   }
 
   func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
-    try FastRotarySteps(kernels).rotated(
+    try StepSet.fast(kernels).rotary.rotated(
       inputs[0], positions: positions, configuration: configuration, inverse: inverse)
   }
 
