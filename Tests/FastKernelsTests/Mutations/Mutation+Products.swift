@@ -1,8 +1,8 @@
 extension Mutation {
   static let ofProducts = [
     Mutation(
-      "linear.h", "{ return V4_TILE_OUTPUTS * V4_PANEL_STRIDE; }", "{ return V4_TILE_OUTPUTS * V4_PANEL_STRIDE - 8; }",
-      "scratch memory is too small"),
+      "linear.h", "packed + block * columns + rows * i + (t - block) * width",
+      "packed + block * columns + (t - block) * width", "later columns take the place of the first ones"),
     Mutation("linear.h", "if (t + r < count)", "if (t + r + 1 < count)", "the last token is left out"),
     Mutation("linear.h", "weight * high + sums[r][1]", "weight * low + sums[r][1]", "the other half of the tokens"),
     Mutation(
