@@ -1,6 +1,7 @@
 #include "CKernels.h"
 
 #if defined(__linux__)
+#include <malloc.h>
 #include <sys/mman.h>
 #endif
 
@@ -43,5 +44,14 @@ void v4_expect_large(void *start, int64_t bytes) {
   if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);  // only a hint: failing changes nothing
 #else
   (void)start, (void)bytes;
+#endif
+}
+
+void v4_keep_memory(void) {
+#if defined(__GLIBC__)
+  // Nothing is mapped for itself, and nothing given back at the end of the heap, which grows by 64 MiB at least.
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 64 << 20);
 #endif
 }

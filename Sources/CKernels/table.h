@@ -6,11 +6,8 @@ const v4_kernels V4_NAME(v4_kernels) = {
     .limits = {.multiply_adds = V4_NAME(multiply_adds)},
     .linear =
         {
-            .tile_outputs = V4_LINEAR_OUTPUTS,
-            .tile_tokens = 2 * V4_LANES,
-            .packed_count = V4_NAME(packed_count),
-            .pack = V4_NAME(pack),
-            .panel_count = V4_NAME(panel_count),
+            .tile_outputs = 2 * V4_LANES,
+            .multiply_scratch = V4_NAME(multiply_scratch),
             .multiply = V4_NAME(multiply),
             .flat = V4_NAME(flat),
         },

@@ -70,47 +70,38 @@ extension KernelSet {
   }
 
   /// y = x · weightᵀ, with weight `[N, K]` without gaps.
+  ///
+  /// A range of outputs copies all of x, a range of tokens turns all of the weight: the longer axis is cut.
   func multiply(_ x: Input, _ weight: Input, _ shape: ProductShape, into y: Output) {
+    let (columns, outputs) = (shape.columns, shape.outputs)
     guard shape.tokens > Self.fewTokens else { return multiplyFew(x, weight, shape, into: y) }
-    guard shape.outputs > Self.fewOutputs else { return multiplyIntoFew(x, weight, shape, into: y) }
-    let (tokens, columns) = (shape.tokens, shape.columns)
-    withScratch(kernels.linear.packed_count(Int64(tokens), Int64(columns))) { memory in
-      let packed = Output(start: memory)
-      workers.forRanges(of: tokens, multipleOf: Int(kernels.linear.tile_tokens), work: columns) { range in
-        kernels.linear.pack(
-          x.start, Int64(shape.xStride), Int64(tokens), Int64(columns), Int64(range.lowerBound),
-          Int64(range.upperBound), packed.start)
-      }
+    if outputs >= shape.tokens {
       workers.forRanges(
-        of: shape.outputs, multipleOf: Int(kernels.linear.tile_outputs), work: tokens * columns
+        of: outputs, multipleOf: Int(kernels.linear.tile_outputs), atLeast: Self.leastRange,
+        work: shape.tokens * columns
       ) { range in
-        withScratch(kernels.linear.panel_count()) { panel in
-          kernels.linear.multiply(
-            packed.start, Int64(tokens), Int64(columns), weight + range.lowerBound * columns, Int64(columns),
-            Int64(range.count), y + range.lowerBound, Int64(shape.yStride), panel)
-        }
+        multiply(x, weight + range.lowerBound * columns, shape, range.count, into: y + range.lowerBound)
+      }
+    } else {
+      workers.forRanges(of: shape.tokens, atLeast: Self.leastRange, work: columns * outputs) { range in
+        var part = shape
+        part.tokens = range.count
+        multiply(
+          Input(start: x + range.lowerBound * shape.xStride), weight.start, part, outputs,
+          into: y + range.lowerBound * shape.yStride)
       }
     }
   }
 
-  /// Cut along the tokens: each thread packs its own, and reads them again before they have left its cache.
-  private func multiplyIntoFew(_ x: Input, _ weight: Input, _ shape: ProductShape, into y: Output) {
-    let (columns, outputs) = (Int64(shape.columns), Int64(shape.outputs))
-    workers.forRanges(
-      of: shape.tokens, multipleOf: Int(kernels.linear.tile_tokens), work: shape.columns * shape.outputs
-    ) { range in
-      let most = min(range.count, Self.tokensOfABlock)
-      let count = kernels.linear.packed_count(Int64(most), columns)
-      withScratch(count + kernels.linear.panel_count()) { scratch in
-        for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
-          let tokens = Int64(min(most, range.upperBound - first))
-          kernels.linear.pack(
-            x + first * shape.xStride, Int64(shape.xStride), tokens, columns, 0, tokens, scratch)
-          kernels.linear.multiply(
-            scratch, tokens, columns, weight.start, columns, outputs, y + first * shape.yStride, Int64(shape.yStride),
-            scratch + Int(count))
-        }
-      }
+  /// Some outputs of all tokens, on one thread.
+  private func multiply(
+    _ x: Input, _ weight: UnsafePointer<Float>, _ shape: ProductShape, _ outputs: Int,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    withScratch(kernels.linear.multiply_scratch()) { scratch in
+      kernels.linear.multiply(
+        x.start, Int64(shape.xStride), Int64(shape.tokens), Int64(shape.columns), weight, Int64(shape.columns),
+        Int64(outputs), y, Int64(shape.yStride), scratch)
     }
   }
 
@@ -125,8 +116,6 @@ extension KernelSet {
 
   /// Up to this many tokens memory is the limit, and the kernel that reads each weight once is the faster one.
   private static let fewTokens = 16
-  /// What a thread packs at a time there.
-  private static let tokensOfABlock = 192
-  /// Up to this many outputs packing is a good part of the work.
-  private static let fewOutputs = 256
+  /// Of outputs or tokens: for fewer, what is copied for them would take more than 5 % of the time.
+  private static let leastRange = 128
 }

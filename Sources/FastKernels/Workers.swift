@@ -22,10 +22,12 @@ public struct Workers: Equatable, Sendable {
   /// - Parameters:
   ///   - count: of the items
   ///   - multiple: ranges begin at multiples of this
+  ///   - least: shorter ranges than this are not worth while, unless a thread would have none
   ///   - work: what an item costs, in floating-point operations or so: little work stays on one thread
   ///   - body: is called from several threads at once
   func forRanges(
-    of count: Int, multipleOf multiple: Int = 1, work: Int = .max, _ body: @Sendable (Range<Int>) -> Void
+    of count: Int, multipleOf multiple: Int = 1, atLeast least: Int = 1, work: Int = .max,
+    _ body: @Sendable (Range<Int>) -> Void
   ) {
     let units = (count + multiple - 1) / multiple
     let total = work.multipliedReportingOverflow(by: max(count, 1))
@@ -35,7 +37,7 @@ public struct Workers: Equatable, Sendable {
       if count > 0 { body(0..<count) }
       return
     }
-    let pieces = min(units, threads * Self.piecesOfAThread)
+    let pieces = min(units, max(threads, min(threads * Self.piecesOfAThread, count / max(least, 1))))
     let next = Counter()
     DispatchQueue.concurrentPerform(iterations: threads) { _ in
       while let piece = next.take(below: pieces) {
@@ -53,7 +55,7 @@ public struct Workers: Equatable, Sendable {
   }
 
   /// Pieces are taken as threads come free; a few for each even out what the system does beside.
-  private static let piecesOfAThread = 2
+  private static let piecesOfAThread = 4
   /// Less than this is done before a second thread has woken up.
   private static let workOfOneThread = 50_000
 }

@@ -51,6 +51,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
+    ProcessMemory.keepFreed()
     let kernels = try KernelSet(threads: threads)
     guard !serve else {
       guard cases.isEmpty, tokens == nil, json == nil, preset.count <= 1 else {

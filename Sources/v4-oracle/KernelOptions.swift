@@ -25,7 +25,7 @@ struct KernelOptions: ParsableArguments {
 
   enum Choice: String, ExpressibleByArgument, CaseIterable { case reference, fast }
 
-  /// The kernels that were asked for; nil for the slow path.
+  /// The kernels that were asked for; nil for the slow path. With kernels the process keeps the memory that it frees.
   ///
   /// - Throws: `InputError` if there is no such instruction set, for less than one thread, and for options of fast kernels
   ///   without them.
@@ -44,6 +44,7 @@ struct KernelOptions: ParsableArguments {
       }
       chosen = named
     }
+    ProcessMemory.keepFreed()
     return try KernelSet(chosen, threads: threads)
   }
 

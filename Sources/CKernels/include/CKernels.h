@@ -36,6 +36,10 @@ const v4_kernels *v4_kernels_at(int64_t index);
 /// Tells the system that fresh memory will be written as a whole: large pages then save it thousands of small faults.
 void v4_expect_large(void *start, int64_t bytes);
 
+/// From now on the whole process keeps memory that is freed, for whatever it allocates next: fresh memory costs the
+/// system as much time as many kernels take. Does nothing where the C library is not glibc.
+void v4_keep_memory(void);
+
 /// Adds to a counter that threads share and gives what it was before.
 static inline int64_t v4_take(int64_t *counter, int64_t step) {
   return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);

@@ -9,20 +9,13 @@
 typedef struct {
   /// Outputs that are computed at a time: cuts between others cost time.
   int64_t tile_outputs;
-  /// Tokens that are packed at a time.
-  int64_t tile_tokens;
-  /// Floats that `pack` fills in all.
-  int64_t (*packed_count)(int64_t tokens, int64_t columns);
-  /// Turns the tokens from `first`, a multiple of tile_tokens, to `end` into the form that `multiply` reads.
-  void (*pack)(
-      const float *x, int64_t x_stride, int64_t tokens, int64_t columns, int64_t first, int64_t end, float *packed);
   /// Floats of scratch that `multiply` needs.
-  int64_t (*panel_count)(void);
-  /// y[t, o] = Σᵢ x[t, i] · weight[o, i], made for many tokens, all of them packed.
+  int64_t (*multiply_scratch)(void);
+  /// y[t, o] = Σᵢ x[t, i] · weight[o, i], made for many tokens.
   void (*multiply)(
-      const float *packed, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride, int64_t outputs,
-      float *y, int64_t y_stride, float *panel);
-  /// The same, made for few tokens as they are: each weight is read once.
+      const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
+      int64_t outputs, float *y, int64_t y_stride, float *scratch);
+  /// The same, made for few tokens: each weight is read once.
   void (*flat)(
       const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
       int64_t outputs, float *y, int64_t y_stride);

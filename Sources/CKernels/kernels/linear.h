@@ -1,138 +1,164 @@
 // y[t, o] = Σᵢ x[t, i] · weight[o, i]. T tokens, K columns, N outputs.
+//
+// Outputs stand in lanes. A block of the weight, some outputs and a chunk of columns, is turned once and stays in the
+// second cache while all tokens go by, as many at a time as a register tile has rows. The sums of the chunks are added up
+// in y in their order, which depends on K alone.
 
-#if V4_LANES == 16
-#define V4_LINEAR_OUTPUTS 14  // with two vectors of tokens 28 of the 32 registers
-#else
-#define V4_LINEAR_OUTPUTS 6  // 12 of 16
-#endif
-#define V4_TILE_OUTPUTS V4_LINEAR_OUTPUTS
-#define V4_TILE_TOKENS (2 * V4_LANES)
-#define V4_BLOCK_TOKENS 192   // of x at a time, and
-#define V4_BLOCK_COLUMNS 1024 // these many columns: 768 KiB, which stay in the second cache
-// Rows of weight are copied next to each other: in place they lie a power of two apart and would share one cache set.
-#define V4_PANEL_STRIDE (V4_BLOCK_COLUMNS + V4_LANES)
+#define V4_BLOCK_OUTPUTS (2 * V4_LANES)         // of a tile: two vectors
+#define V4_TILE_TOKENS (V4_LANES == 16 ? 14 : 6) // with them 28 of the 32 registers, or 12 of 16
+#define V4_MOST_OUTPUTS 384                      // of a block, and
+#define V4_MOST_COLUMNS 384                      // these many columns: 576 KiB
+// Rows of x are copied next to each other: in place they lie a power of two apart and would share one cache set.
+#define V4_PANEL_STRIDE (V4_MOST_COLUMNS + 16)
 #define V4_LINE 16 // floats of a cache line
 
-/// Tokens of the block that begins at token `first`, filled up to whole tiles.
-V4_INLINE int64_t V4_NAME(block_tokens)(int64_t tokens, int64_t first) {
-  const int64_t rows = tokens - first < V4_BLOCK_TOKENS ? tokens - first : V4_BLOCK_TOKENS;
-  return (rows + V4_TILE_TOKENS - 1) / V4_TILE_TOKENS * V4_TILE_TOKENS;
+V4_INLINE int64_t V4_NAME(fewer)(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t V4_NAME(multiply_scratch)(void) {
+  return V4_MOST_OUTPUTS * V4_MOST_COLUMNS + V4_TILE_TOKENS * V4_PANEL_STRIDE;
 }
 
-static int64_t V4_NAME(packed_count)(int64_t tokens, int64_t columns) {
-  const int64_t last = (tokens - 1) / V4_BLOCK_TOKENS * V4_BLOCK_TOKENS;
-  return (last + V4_NAME(block_tokens)(tokens, last)) * columns;
-}
-
-static int64_t V4_NAME(panel_count)(void) { return V4_TILE_OUTPUTS * V4_PANEL_STRIDE; }
-
-/// `count` ≤ V4_TILE_TOKENS rows of x, turned: packed[i, t], 0 where there is no token.
-V4_INLINE void V4_NAME(pack_tokens)(const float *x, int64_t stride, int64_t count, int64_t columns, float *packed) {
-  for (int64_t t = 0; t < V4_TILE_TOKENS; t += V4_LANES) {
+/// `count` ≤ V4_BLOCK_OUTPUTS rows of weight, turned: block[i, o], 0 where there is no output.
+V4_INLINE void V4_NAME(turn_weight)(const float *weight, int64_t stride, int64_t count, int64_t columns, float *block) {
+  for (int64_t o = 0; o < V4_BLOCK_OUTPUTS; o += V4_LANES) {
     for (int64_t i = 0; i < columns; i += V4_LANES) {
-      const int64_t width = columns - i < V4_LANES ? columns - i : V4_LANES;
+      const int64_t width = V4_NAME(fewer)(columns - i, V4_LANES);
       v4_vec square[V4_LANES];
 #pragma clang loop unroll(full)
       for (int r = 0; r < V4_LANES; r++) {
         square[r] = V4_SPLAT(0);
-        if (t + r < count) square[r] = V4_NAME(load)(x + (t + r) * stride + i, width);
+        if (o + r < count) square[r] = V4_NAME(load)(weight + (o + r) * stride + i, width);
       }
       V4_NAME(transpose)(square);
-      for (int64_t r = 0; r < width; r++) V4_STORE(packed + (i + r) * V4_TILE_TOKENS + t, square[r]);
+      for (int64_t r = 0; r < width; r++) V4_STORE(block + (i + r) * V4_BLOCK_OUTPUTS + o, square[r]);
     }
   }
 }
 
-/// Rows of weight that the next panel will be copied from.
+/// Rows that will be wanted soon.
 typedef struct {
   const float *start;
   int64_t stride, count;
 } V4_NAME(coming_rows);
 
-/// A register tile: tile[r, t] = Σᵢ panel[r, i] · packed[i, t]. On the way it asks for the coming rows, little by little,
-/// so that nobody waits for memory when they are copied.
+/// The part of `rows` that is due in step `step` of `steps`.
+V4_INLINE V4_NAME(coming_rows) V4_NAME(due)(V4_NAME(coming_rows) rows, int64_t step, int64_t steps) {
+  const int64_t first = rows.count * step / steps, end = rows.count * (step + 1) / steps;
+  return (V4_NAME(coming_rows)){rows.start + first * rows.stride, rows.stride, end - first};
+}
+
+/// A register tile: y[t, o] += Σᵢ panel[t, i] · block[i, o]; `fresh` says that y holds no sum of earlier columns yet.
+/// On the way it asks for the rows that come next, little by little, so that nobody waits for memory later.
 V4_INLINE void V4_NAME(tile)(
-    const float *panel, const float *packed, int64_t columns, V4_NAME(coming_rows) coming,
-    float tile[V4_TILE_OUTPUTS][V4_TILE_TOKENS]) {
-  v4_vec sums[V4_TILE_OUTPUTS][2];
+    const float *panel, const int tokens, const float *block, int64_t columns, V4_NAME(coming_rows) coming_x,
+    V4_NAME(coming_rows) coming_weight, int64_t outputs, int fresh, float *y, int64_t y_stride) {
+  v4_vec sums[V4_TILE_TOKENS][2];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < V4_TILE_OUTPUTS; r++) sums[r][0] = sums[r][1] = V4_SPLAT(0);
+  for (int t = 0; t < tokens; t++) {
+    sums[t][0] = sums[t][1] = V4_SPLAT(0);
+    __builtin_prefetch(y + t * y_stride, 1, 3);
+    __builtin_prefetch(y + t * y_stride + V4_LANES, 1, 3);
+  }
   for (int64_t i = 0; i < columns; i++) {
     if (i % V4_LINE == 0) {
-      for (int64_t r = 0; r < coming.count; r++) __builtin_prefetch(coming.start + r * coming.stride + i, 0, 2);
-    }
-    const v4_vec low = V4_LOAD(packed + i * V4_TILE_TOKENS), high = V4_LOAD(packed + i * V4_TILE_TOKENS + V4_LANES);
-#pragma clang loop unroll(full)
-    for (int r = 0; r < V4_TILE_OUTPUTS; r++) {
-      const v4_vec weight = V4_SPLAT(panel[r * V4_PANEL_STRIDE + i]);
-      sums[r][0] = weight * low + sums[r][0];
-      sums[r][1] = weight * high + sums[r][1];
-    }
-  }
-#pragma clang loop unroll(full)
-  for (int r = 0; r < V4_TILE_OUTPUTS; r++) {
-    V4_STORE(tile[r], sums[r][0]);
-    V4_STORE(tile[r] + V4_LANES, sums[r][1]);
-  }
-}
-
-/// One block of tokens and columns against all outputs; `fresh` says that y holds no sum of earlier columns yet.
-V4_INLINE void V4_NAME(multiply_block)(
-    const float *packed, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride, int64_t outputs,
-    float *y, int64_t y_stride, int fresh, float *panel) {
-  float tile[V4_TILE_OUTPUTS][V4_TILE_TOKENS];
-  for (int64_t o = 0; o < outputs; o += V4_TILE_OUTPUTS) {
-    const int64_t height = outputs - o < V4_TILE_OUTPUTS ? outputs - o : V4_TILE_OUTPUTS;
-    for (int64_t r = 0; r < V4_TILE_OUTPUTS; r++) {  // what lies beyond the last output repeats it, and is not used
-      const float *row = weight + (o + (r < height ? r : height - 1)) * weight_stride;
-      memcpy(panel + r * V4_PANEL_STRIDE, row, (size_t)columns * sizeof(float));
-    }
-    // Each tile of tokens asks for a few rows of the next panel.
-    const int64_t left = outputs - o - height, next = left < V4_TILE_OUTPUTS ? left : V4_TILE_OUTPUTS;
-    const int64_t tiles = (tokens + V4_TILE_TOKENS - 1) / V4_TILE_TOKENS, share = (next + tiles - 1) / tiles;
-    int64_t asked = 0;
-    for (int64_t t = 0; t < tokens; t += V4_TILE_TOKENS) {
-      const V4_NAME(coming_rows) coming = {
-          weight + (o + height + asked) * weight_stride, weight_stride, share < next - asked ? share : next - asked};
-      asked += coming.count;
-      const int64_t width = tokens - t < V4_TILE_TOKENS ? tokens - t : V4_TILE_TOKENS;
-      float *corner = y + t * y_stride + o;
-      for (int64_t s = 0; s < width; s++) __builtin_prefetch(corner + s * y_stride, 1, 2);
-      V4_NAME(tile)(panel, packed + t * columns, columns, coming, tile);
-      for (int64_t s = 0; s < width; s++) {
-        for (int64_t r = 0; r < height; r++) {
-          corner[s * y_stride + r] = fresh ? tile[r][s] : corner[s * y_stride + r] + tile[r][s];
-        }
+      for (int64_t r = 0; r < coming_x.count; r++) {
+        __builtin_prefetch(coming_x.start + r * coming_x.stride + i, 0, 3);
+      }
+      for (int64_t r = 0; r < coming_weight.count; r++) {
+        __builtin_prefetch(coming_weight.start + r * coming_weight.stride + i, 0, 2);
       }
     }
+    const v4_vec low = V4_LOAD(block + i * V4_BLOCK_OUTPUTS), high = V4_LOAD(block + i * V4_BLOCK_OUTPUTS + V4_LANES);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < tokens; t++) {
+      const v4_vec token = V4_SPLAT(panel[t * V4_PANEL_STRIDE + i]);
+      sums[t][0] = token * low + sums[t][0];
+      sums[t][1] = token * high + sums[t][1];
+    }
+  }
+  const int64_t left = V4_NAME(fewer)(outputs, V4_LANES), right = outputs - left;
+#pragma clang loop unroll(full)
+  for (int t = 0; t < tokens; t++) {
+    float *row = y + t * y_stride;
+    if (!fresh) {
+      sums[t][0] += V4_NAME(load)(row, left);
+      if (right > 0) sums[t][1] += V4_NAME(load)(row + left, right);
+    }
+    V4_NAME(store)(row, sums[t][0], left);
+    if (right > 0) V4_NAME(store)(row + left, sums[t][1], right);
   }
 }
 
-/// Block after block of tokens, in each block after block of columns, in each tile after tile: the order of reading.
-static void V4_NAME(pack)(
-    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, int64_t first, int64_t end, float *packed) {
-  for (int64_t t = first; t < end; t += V4_TILE_TOKENS) {
-    const int64_t count = tokens - t < V4_TILE_TOKENS ? tokens - t : V4_TILE_TOKENS;
-    const int64_t block = t / V4_BLOCK_TOKENS * V4_BLOCK_TOKENS, rows = V4_NAME(block_tokens)(tokens, block);
-    for (int64_t i = 0; i < columns; i += V4_BLOCK_COLUMNS) {
-      const int64_t width = columns - i < V4_BLOCK_COLUMNS ? columns - i : V4_BLOCK_COLUMNS;
-      float *tile = packed + block * columns + rows * i + (t - block) * width;
-      V4_NAME(pack_tokens)(x + t * x_stride + i, x_stride, count, width, tile);
+/// How many of `left` tokens the next tile takes: all that it has rows for, or the largest power of two.
+V4_INLINE int V4_NAME(tokens_at_once)(int64_t left) {
+  if (left >= V4_TILE_TOKENS) return V4_TILE_TOKENS;
+  return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/// One tile for each `V4_BLOCK_OUTPUTS` of the outputs. `tokens` must be a constant.
+V4_INLINE void V4_NAME(tiles)(
+    const float *panel, const int tokens, const float *block, int64_t columns, V4_NAME(coming_rows) coming_x,
+    V4_NAME(coming_rows) coming_weight, int64_t outputs, int fresh, float *y, int64_t y_stride) {
+  const int64_t count = (outputs + V4_BLOCK_OUTPUTS - 1) / V4_BLOCK_OUTPUTS;
+  for (int64_t s = 0; s < count; s++) {
+    const int64_t o = s * V4_BLOCK_OUTPUTS;
+    V4_NAME(tile)(
+        panel, tokens, block + o * columns, columns, V4_NAME(due)(coming_x, s, count),
+        V4_NAME(due)(coming_weight, s, count), V4_NAME(fewer)(outputs - o, V4_BLOCK_OUTPUTS), fresh, y + o, y_stride);
+  }
+}
+
+/// One block of the weight against all tokens; `next` are the rows that the next block will be turned from.
+static void V4_NAME(multiply_block)(
+    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *block, V4_NAME(coming_rows) next,
+    int64_t outputs, int fresh, float *y, int64_t y_stride, float *panel) {
+  int count = 0;
+  for (int64_t t = 0; t < tokens; t += count) {
+    count = V4_NAME(tokens_at_once)(tokens - t);
+    for (int64_t r = 0; r < count; r++) {
+      memcpy(panel + r * V4_PANEL_STRIDE, x + (t + r) * x_stride, (size_t)columns * sizeof(float));
+    }
+    const int64_t after = t + count;
+    const V4_NAME(coming_rows) coming_x = {
+        x + after * x_stride, x_stride, V4_NAME(fewer)(tokens - after, V4_TILE_TOKENS)};
+    // Small tiles at the end ask for nothing: their share was asked for before.
+    const V4_NAME(coming_rows) share =
+        count == V4_TILE_TOKENS ? V4_NAME(due)(next, t / count, tokens / count) : (V4_NAME(coming_rows)){x, 0, 0};
+    float *rows = y + t * y_stride;
+    switch (count) {
+      case V4_TILE_TOKENS:
+        V4_NAME(tiles)(panel, V4_TILE_TOKENS, block, columns, coming_x, share, outputs, fresh, rows, y_stride);
+        break;
+#if V4_LANES == 16
+      case 8: V4_NAME(tiles)(panel, 8, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
+#endif
+      case 4: V4_NAME(tiles)(panel, 4, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
+      case 2: V4_NAME(tiles)(panel, 2, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
+      default: V4_NAME(tiles)(panel, 1, block, columns, coming_x, share, outputs, fresh, rows, y_stride);
     }
   }
 }
 
 static void V4_NAME(multiply)(
-    const float *packed, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride, int64_t outputs,
-    float *y, int64_t y_stride, float *panel) {
-  for (int64_t t = 0; t < tokens; t += V4_BLOCK_TOKENS) {
-    const int64_t count = tokens - t < V4_BLOCK_TOKENS ? tokens - t : V4_BLOCK_TOKENS;
-    const int64_t rows = V4_NAME(block_tokens)(tokens, t);
-    for (int64_t i = 0; i < columns; i += V4_BLOCK_COLUMNS) {
-      const int64_t width = columns - i < V4_BLOCK_COLUMNS ? columns - i : V4_BLOCK_COLUMNS;
+    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
+    int64_t outputs, float *y, int64_t y_stride, float *scratch) {
+  float *block = scratch, *panel = scratch + V4_MOST_OUTPUTS * V4_MOST_COLUMNS;
+  for (int64_t o = 0; o < outputs; o += V4_MOST_OUTPUTS) {
+    const int64_t height = V4_NAME(fewer)(outputs - o, V4_MOST_OUTPUTS);
+    for (int64_t i = 0; i < columns; i += V4_MOST_COLUMNS) {
+      const int64_t width = V4_NAME(fewer)(columns - i, V4_MOST_COLUMNS);
+      const float *corner = weight + o * weight_stride + i;
+      for (int64_t s = 0; s < height; s += V4_BLOCK_OUTPUTS) {
+        V4_NAME(turn_weight)(corner + s * weight_stride, weight_stride, height - s, width, block + s * width);
+      }
+      V4_NAME(coming_rows) next = {corner + width, weight_stride, height};
+      if (i + width == columns) {
+        const int64_t after = o + height;
+        next.start = weight + after * weight_stride;
+        next.count = V4_NAME(fewer)(outputs - after, V4_MOST_OUTPUTS);
+      }
       V4_NAME(multiply_block)(
-          packed + t * columns + rows * i, count, width, weight + i, weight_stride, outputs, y + t * y_stride, y_stride,
-          i == 0, panel);
+          x + i, x_stride, tokens, width, block, next, height, i == 0, y + o, y_stride, panel);
     }
   }
 }
@@ -195,7 +221,7 @@ static void V4_NAME(flat)(
 
 #undef V4_LINE
 #undef V4_PANEL_STRIDE
-#undef V4_BLOCK_TOKENS
-#undef V4_BLOCK_COLUMNS
-#undef V4_TILE_OUTPUTS
+#undef V4_MOST_COLUMNS
+#undef V4_MOST_OUTPUTS
 #undef V4_TILE_TOKENS
+#undef V4_BLOCK_OUTPUTS
