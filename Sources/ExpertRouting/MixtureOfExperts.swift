@@ -59,25 +59,18 @@ public struct MixtureOfExperts<Scalar: RealScalar>: Sendable {
   ) throws -> Tensor<Scalar> {
     let (tokens, slots) = (routing.indices.shape[0], routing.indices.shape[1])
     let parts = HookedParts(of: [tokens, slots], hooks.within("experts"))
-    // The places of each expert's tokens, and where each place finds its row in the outputs, which come by expert.
     let placesByExpert = Dictionary(grouping: routing.indices.elements.indices) { routing.indices.elements[$0] }
-    var outputs: [Tensor<Scalar>] = []
-    var rowOfPlace = Array(repeating: 0, count: tokens * slots)
-    var rows = 0
+    var outputs = Tensor(repeating: Scalar.zero, shape: [tokens * slots, hidden.shape[1]])
     for (index, places) in placesByExpert.sorted(by: { $0.key < $1.key }) {
       let weights = places.map { routing.weights.elements[$0] }
       let input = try hidden.rows(at: places.map { $0 / slots })
       let slotWeights = try Tensor(shape: [places.count], elements: weights)
       let routed = try expert(index)
-      outputs.append(try routed(input, slotWeights: slotWeights, hooks: parts.rows(places)).output)
-      for place in places {
-        rowOfPlace[place] = rows
-        rows += 1
-      }
+      try outputs.replaceRows(
+        at: places, with: routed(input, slotWeights: slotWeights, hooks: parts.rows(places)).output)
     }
     try parts.finish()
-    return try Tensor.concatenated(outputs, width: hidden.shape[1]).rows(at: rowOfPlace)
-      .reshaped([tokens, slots, hidden.shape[1]])
+    return try outputs.reshaped([tokens, slots, hidden.shape[1]])
   }
 }
 

@@ -82,8 +82,9 @@ extension KernelSet {
         part($0, 0..<shape.outputs)
       }
     } else {
-      // Rows of the register tiles, or nearly: 7 × 14, 16 × 6, 3 × 32.
-      workers.forRanges(of: shape.outputs, multipleOf: 96, work: shape.tokens * shape.columns) {
+      // Rows of the register tiles, or nearly: 7 × 14, 16 × 6, 3 × 32; few tokens are packed in no time.
+      let rows = shape.tokens <= Self.fewPackedTokens ? 32 : 96
+      workers.forRanges(of: shape.outputs, multipleOf: rows, work: shape.tokens * shape.columns) {
         part(0..<shape.tokens, $0)
       }
     }

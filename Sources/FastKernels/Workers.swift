@@ -55,7 +55,7 @@ public struct Workers: Equatable, Sendable {
   }
 
   /// Pieces are taken as threads come free; a few for each even out what the system does beside.
-  private static let piecesOfAThread = 4
+  private static let piecesOfAThread = 8
   /// Less than this is done before a second thread has woken up.
   private static let workOfOneThread = 50_000
 }

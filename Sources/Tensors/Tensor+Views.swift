@@ -99,6 +99,21 @@ extension Tensor {
     return Tensor(unchecked: [positions.count] + shape.dropFirst(), result)
   }
 
+  /// The opposite of `rows(at:)`: puts `[positions.count, …]` at positions of the first axis of `[n, …]`.
+  ///
+  /// - Throws: `InputError` if the shapes do not fit or a position is outside the axis; nothing is replaced then.
+  public mutating func replaceRows(at positions: [Int], with rows: Tensor) throws(InputError) {
+    try rows.requireShape([positions.count] + shape.dropFirst(), "rows", in: "replace")
+    let width = shape.dropFirst().reduce(1, *)
+    if let outside = positions.first(where: { !(0..<shape[0]).contains($0) }) {
+      throw InputError("replace", "position \(outside) is outside the first axis of shape \(shape)")
+    }
+    for (row, position) in positions.enumerated() {
+      elements.replaceSubrange(
+        position * width..<(position + 1) * width, with: rows.elements[row * width..<(row + 1) * width])
+    }
+  }
+
   /// Tensors of one shape, along a new first axis: n times `[…]` to `[n, …]`.
   ///
   /// - Throws: `InputError` if there is none, or if the shapes differ.
@@ -125,6 +140,7 @@ extension Tensor {
   /// - Throws: `InputError` if one has another width.
   public static func concatenated(_ parts: [Tensor], width: Int) throws(InputError) -> Tensor {
     var elements: [Element] = []
+    elements.reserveCapacity(parts.reduce(0) { $0 + $1.count })
     for part in parts {
       guard part.rank == 2, part.shape[1] == width else {
         throw InputError("concatenate", "shape \(part.shape) does not fit the width \(width)")

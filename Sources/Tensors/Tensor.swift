@@ -6,7 +6,7 @@ public struct Tensor<Element: Sendable>: Sendable {
   /// The length of each axis, outermost first. Empty for a scalar.
   public let shape: [Int]
   /// The elements, last axis fastest.
-  public private(set) var elements: [Element]
+  public internal(set) var elements: [Element]
 
   /// A tensor of these elements.
   ///

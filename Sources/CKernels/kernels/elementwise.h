@@ -5,6 +5,24 @@
   for (int64_t i = 0, part = (count) < V4_LANES ? (count) : V4_LANES; i < (count);                          \
        i += V4_LANES, part = (count) - i < V4_LANES ? (count) - i : V4_LANES)
 
+/// Σ x².
+V4_INLINE float V4_NAME(sum_of_squares)(const float *x, int64_t count) {
+  v4_vec sums[4] = {V4_SPLAT(0), V4_SPLAT(0), V4_SPLAT(0), V4_SPLAT(0)};
+  int64_t i = 0;
+  for (; i + 4 * V4_LANES <= count; i += 4 * V4_LANES) {
+#pragma clang loop unroll(full)
+    for (int s = 0; s < 4; s++) {
+      const v4_vec part = V4_LOAD(x + i + s * V4_LANES);
+      sums[s] = part * part + sums[s];
+    }
+  }
+  for (; i < count; i += V4_LANES) {
+    V4_LOAD_PART(part, x + i, count - i < V4_LANES ? count - i : V4_LANES);
+    sums[0] = part * part + sums[0];
+  }
+  return V4_NAME(lane_sum)((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 static void V4_NAME(rms_norm)(
     const float *x, int64_t rows, int64_t width, const float *weight, float epsilon, float *y) {
   for (int64_t row = 0; row < rows; row++, x += width, y += width) {
@@ -61,22 +79,77 @@ static void V4_NAME(add)(const float *x, int64_t count, float *y) {
 }
 
 /// H₂ₙ = (Hₙ Hₙ; Hₙ −Hₙ), by butterflies of growing width.
+/// Lanes i and i ^ half change places.
+#if V4_LANES == 16
+#define V4_SWAPPED(v, half)                                                                                      \
+  __builtin_shufflevector(                                                                                       \
+      v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half, 7 ^ half, 8 ^ half, 9 ^ half,  \
+      10 ^ half, 11 ^ half, 12 ^ half, 13 ^ half, 14 ^ half, 15 ^ half)
+#elif V4_LANES == 8
+#define V4_SWAPPED(v, half) \
+  __builtin_shufflevector(v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half, 7 ^ half)
+#else
+#define V4_SWAPPED(v, half) __builtin_shufflevector(v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half)
+#endif
+
+/// One round of the transform inside a vector: a + b in the lower lane of each pair, a − b in the upper one.
+#define V4_ROUND(v, half)                                                             \
+  do {                                                                                \
+    v4_vec signs;                                                                     \
+    for (int lane = 0; lane < V4_LANES; lane++) signs[lane] = lane & half ? -1 : 1;   \
+    v = V4_SWAPPED(v, half) + signs * v;                                              \
+  } while (0)
+
+/// One row of at least a vector, in place: rounds inside the vectors, then between them.
+V4_INLINE void V4_NAME(hadamard_row)(const float *x, int64_t width, float scale, float *y) {
+  for (int64_t i = 0; i < width; i += V4_LANES) {
+    v4_vec part = V4_LOAD(x + i);
+    V4_ROUND(part, 1);
+    V4_ROUND(part, 2);
+#if V4_LANES > 4
+    V4_ROUND(part, 4);
+#endif
+#if V4_LANES > 8
+    V4_ROUND(part, 8);
+#endif
+    V4_STORE(y + i, part);
+  }
+  for (int64_t half = V4_LANES; half < width; half *= 2) {
+    for (int64_t first = 0; first < width; first += 2 * half) {
+      for (int64_t i = first; i < first + half; i += V4_LANES) {
+        const v4_vec a = V4_LOAD(y + i), b = V4_LOAD(y + i + half);
+        V4_STORE(y + i, a + b);
+        V4_STORE(y + i + half, a - b);
+      }
+    }
+  }
+  for (int64_t i = 0; i < width; i += V4_LANES) V4_STORE(y + i, V4_SPLAT(scale) * V4_LOAD(y + i));
+}
+
 static void V4_NAME(hadamard)(const float *x, int64_t rows, int64_t width, float *y) {
   const float scale = 1 / sqrtf((float)width);
   for (int64_t row = 0; row < rows; row++, x += width, y += width) {
-    memcpy(y, x, (size_t)width * sizeof(float));
-    for (int64_t half = 1; half < width; half *= 2) {
-      for (int64_t first = 0; first < width; first += 2 * half) {
-        for (int64_t i = first; i < first + half; i++) {
+    if (width == 8 * V4_LANES) {  // so long that its rounds can be laid out one after the other
+      V4_NAME(hadamard_row)(x, 8 * V4_LANES, scale, y);
+    } else if (width >= V4_LANES) {
+      V4_NAME(hadamard_row)(x, width, scale, y);
+    } else {
+      memcpy(y, x, (size_t)width * sizeof(float));
+      for (int64_t half = 1; half < width; half *= 2) {
+        for (int64_t i = 0; i < width; i++) {
+          if (i & half) continue;
           const float a = y[i], b = y[i + half];
           y[i] = a + b;
           y[i + half] = a - b;
         }
       }
+      for (int64_t i = 0; i < width; i++) y[i] *= scale;
     }
-    for (int64_t i = 0; i < width; i++) y[i] *= scale;
   }
 }
+
+#undef V4_ROUND
+#undef V4_SWAPPED
 
 static void V4_NAME(pool)(
     const float *const *values, const float *const *scores, const float *const *biases, int64_t rows, int64_t width,

@@ -179,6 +179,21 @@ static void V4_NAME(sort_by_key)(uint64_t *candidates, int64_t count, uint64_t *
   }
 }
 
+/// Up to this many candidates are kept in order while the scores go by.
+#define V4_FEW 32
+
+/// Writes the `wanted` (at most V4_FEW) best candidates, best first.
+V4_INLINE void V4_NAME(few_best)(const float *scores, int64_t count, int64_t wanted, uint64_t *candidates) {
+  int64_t kept = 0;
+  for (int64_t index = 0; index < count; index++) {
+    const uint64_t candidate = (uint64_t)V4_NAME(key)(scores[index]) << 32 | (uint64_t)index;
+    if (kept == wanted && candidate > candidates[kept - 1]) continue;
+    int64_t place = kept < wanted ? kept++ : kept - 1;
+    for (; place > 0 && candidates[place - 1] > candidate; place--) candidates[place] = candidates[place - 1];
+    candidates[place] = candidate;
+  }
+}
+
 /// Eq. (17), by one candidate more than wanted, because the margin needs the best rejected one.
 static int64_t V4_NAME(top_k)(
     const float *scores, int64_t count, int64_t k, int64_t *indices, float *margin, void *scratch) {
@@ -187,18 +202,23 @@ static int64_t V4_NAME(top_k)(
 
   const int64_t wanted = k < count ? k + 1 : count;
   uint64_t *candidates = (uint64_t *)(((uintptr_t)scratch + 7) & ~(uintptr_t)7), *other = candidates + count;
-  if (wanted < count) {
-    V4_NAME(best)(scores, count, wanted, candidates);
+  if (wanted <= V4_FEW) {
+    V4_NAME(few_best)(scores, count, wanted, candidates);
   } else {
-    for (int64_t index = 0; index < count; index++) {
-      candidates[index] = (uint64_t)V4_NAME(key)(scores[index]) << 32 | (uint64_t)index;
+    if (wanted < count) {
+      V4_NAME(best)(scores, count, wanted, candidates);
+    } else {
+      for (int64_t index = 0; index < count; index++) {
+        candidates[index] = (uint64_t)V4_NAME(key)(scores[index]) << 32 | (uint64_t)index;
+      }
     }
+    V4_NAME(sort_by_key)(candidates, wanted, other);
   }
-  V4_NAME(sort_by_key)(candidates, wanted, other);
   for (int64_t c = 0; c < k; c++) indices[c] = (int64_t)(candidates[c] & 0xFFFFFFFF);
   *margin = k < count ? scores[indices[k - 1]] - scores[candidates[k] & 0xFFFFFFFF] : INFINITY;
   return -1;
 }
 
+#undef V4_FEW
 #undef V4_SEARCH_DIGITS
 #undef V4_SORT_DIGITS

@@ -274,10 +274,9 @@ static void V4_NAME(flat_fp4)(
       for (int64_t s = 0; s < count; s++) {
         const float *token = x + (t + s) * x_stride + i;
         float *group = scratch + i / V4_FP4_BLOCK * V4_FP4_BLOCK * count + s * V4_FP4_BLOCK + i % V4_FP4_BLOCK;
-        for (int j = 0; j < V4_LANES; j++) {
-          group[j] = token[2 * j];
-          group[j + V4_LANES] = token[2 * j + 1];
-        }
+        const v4_vec low = V4_LOAD(token), high = V4_LOAD(token + V4_LANES);
+        V4_STORE(group, V4_EVEN(low, high));
+        V4_STORE(group + V4_LANES, V4_ODD(low, high));
       }
     }
     V4_NAME(flat_fp4_tokens)(scratch, count, columns, weight, first, outputs, y + t * y_stride, y_stride);

@@ -1,90 +1,109 @@
 // Hyper-connections. T tokens, n streams, d width, M mixes.
 
-#define V4_MIX_TOKENS 4
-#define V4_MIX_ROWS (V4_LANES == 16 ? 6 : 2)
-#define V4_MIX_COLUMNS 2048 // at a time: four tokens of that fit the first cache, all mixes the second
+#define V4_MIX_TOKENS (V4_LANES == 16 ? 8 : 4) // at a time
+#define V4_MIX_ROWS 3                          // of the projection at a time: with the tokens 24 or 12 registers
+#define V4_MIX_COLUMNS 4096                    // of the projection, all rows of it, which stay in the second cache
+#define V4_MIX_PART 512                        // of these: the tokens' stay in the first cache
+// What is used again is copied first: in place rows lie a power of two apart and would share one cache set.
+#define V4_MIX_STRIDE (V4_MIX_COLUMNS + 16)
+#define V4_PART_STRIDE (V4_MIX_PART + 16)
 
-static int64_t V4_NAME(mixes_scratch)(int64_t tokens, int64_t mixes) { return tokens; }
+static int64_t V4_NAME(mixes_scratch)(int64_t tokens, int64_t mixes) {
+  return V4_MIX_TOKENS * ((mixes + V4_MIX_ROWS) * V4_LANES + V4_PART_STRIDE) + mixes * V4_MIX_STRIDE + tokens;
+}
 
-/// sums[r, t] += Σ over `columns` of weight[r] · x[t], lanes along the columns.
+/// sums[t, r] += weight[r] · x[t] lane by lane, lanes along the columns; `row_sums` floats lie between tokens. On the way
+/// it asks for a row that comes next.
 V4_INLINE void V4_NAME(mix_tile)(
-    const float *const *x, const float *const *weight, int64_t columns, float sums[6][V4_MIX_TOKENS]) {
+    const float *x, const float *const *weight, int64_t columns, const float *coming, float *sums,
+    int64_t row_sums) {
   v4_vec tile[V4_MIX_ROWS][V4_MIX_TOKENS];
 #pragma clang loop unroll(full)
   for (int r = 0; r < V4_MIX_ROWS; r++) {
 #pragma clang loop unroll(full)
-    for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = V4_SPLAT(0);
+    for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = V4_LOAD(sums + t * row_sums + r * V4_LANES);
   }
-  const int64_t whole = columns - columns % V4_LANES;
-  for (int64_t i = 0; i < whole; i += V4_LANES) {
-    v4_vec tokens[V4_MIX_TOKENS];
+  for (int64_t i = 0; i < columns; i += V4_LANES) {
+    const int64_t part = columns - i < V4_LANES ? columns - i : V4_LANES;
+    __builtin_prefetch(coming + i, 0, 2);
+    v4_vec rows[V4_MIX_ROWS];
 #pragma clang loop unroll(full)
-    for (int t = 0; t < V4_MIX_TOKENS; t++) tokens[t] = V4_LOAD(x[t] + i);
+    for (int r = 0; r < V4_MIX_ROWS; r++) rows[r] = V4_NAME(load)(weight[r] + i, part);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < V4_MIX_ROWS; r++) {
-      const v4_vec row = V4_LOAD(weight[r] + i);
+    for (int t = 0; t < V4_MIX_TOKENS; t++) {
+      const v4_vec token = V4_LOAD(x + t * V4_PART_STRIDE + i);
 #pragma clang loop unroll(full)
-      for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = row * tokens[t] + tile[r][t];
+      for (int r = 0; r < V4_MIX_ROWS; r++) tile[r][t] = rows[r] * token + tile[r][t];
     }
   }
 #pragma clang loop unroll(full)
   for (int r = 0; r < V4_MIX_ROWS; r++) {
 #pragma clang loop unroll(full)
-    for (int t = 0; t < V4_MIX_TOKENS; t++) {
-      if (whole < columns) {
-        V4_LOAD_PART(row, weight[r] + whole, columns - whole);
-        V4_LOAD_PART(token, x[t] + whole, columns - whole);
-        tile[r][t] = row * token + tile[r][t];
-      }
-      sums[r][t] = V4_NAME(lane_sum)(tile[r][t]);
-    }
+    for (int t = 0; t < V4_MIX_TOKENS; t++) V4_STORE(sums + t * row_sums + r * V4_LANES, tile[r][t]);
   }
 }
 
-/// Σ x².
-V4_INLINE float V4_NAME(sum_of_squares)(const float *x, int64_t count) {
-  v4_vec sums[4] = {V4_SPLAT(0), V4_SPLAT(0), V4_SPLAT(0), V4_SPLAT(0)};
-  int64_t i = 0;
-  for (; i + 4 * V4_LANES <= count; i += 4 * V4_LANES) {
-#pragma clang loop unroll(full)
-    for (int s = 0; s < 4; s++) {
-      const v4_vec part = V4_LOAD(x + i + s * V4_LANES);
-      sums[s] = part * part + sums[s];
+/// Copies a row to y, with zeros up to a whole vector, and gives Σ x².
+V4_INLINE float V4_NAME(copy_and_square)(const float *x, int64_t count, float *y) {
+  v4_vec sums[2] = {V4_SPLAT(0), V4_SPLAT(0)};
+  for (int64_t i = 0; i < count; i += V4_LANES) {
+    const v4_vec part = V4_NAME(load)(x + i, count - i < V4_LANES ? count - i : V4_LANES);
+    V4_STORE(y + i, part);
+    sums[i / V4_LANES % 2] = part * part + sums[i / V4_LANES % 2];
+  }
+  return V4_NAME(lane_sum)(sums[0] + sums[1]);
+}
+
+/// `columns` of `count` ≤ V4_MIX_TOKENS tokens: y[t, m] += Σ weight[m] · x[t], and squares[t] += Σ x[t]².
+V4_INLINE void V4_NAME(mix_tokens)(
+    const float *x, int64_t x_stride, int64_t count, int64_t columns, const float *weight, int64_t weight_stride,
+    int64_t mixes, float *squares, float *y, float *scratch) {
+  const int64_t row_sums = (mixes + V4_MIX_ROWS) * V4_LANES;  // rows beyond the last one repeat it, and are not used
+  float *sums = scratch, *tokens = scratch + V4_MIX_TOKENS * row_sums;
+  memset(sums, 0, (size_t)(V4_MIX_TOKENS * (row_sums + V4_PART_STRIDE)) * sizeof(float));
+  for (int64_t i = 0; i < columns; i += V4_MIX_PART) {
+    const int64_t width = columns - i < V4_MIX_PART ? columns - i : V4_MIX_PART;
+    for (int64_t t = 0; t < count; t++) {
+      squares[t] += V4_NAME(copy_and_square)(x + t * x_stride + i, width, tokens + t * V4_PART_STRIDE);
+    }
+    for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS) {
+      const float *rows[V4_MIX_ROWS];
+      for (int64_t r = 0; r < V4_MIX_ROWS; r++) {
+        rows[r] = weight + (m + r < mixes ? m + r : mixes - 1) * weight_stride + i;
+      }
+      const float *coming = x + (V4_MIX_TOKENS + m / V4_MIX_ROWS % V4_MIX_TOKENS) * x_stride + i;
+      V4_NAME(mix_tile)(tokens, rows, width, coming, sums + m * V4_LANES, row_sums);
     }
   }
-  for (; i < count; i += V4_LANES) {
-    V4_LOAD_PART(part, x + i, count - i < V4_LANES ? count - i : V4_LANES);
-    sums[0] = part * part + sums[0];
+  for (int64_t t = 0; t < count; t++) {
+    for (int64_t m = 0; m < mixes; m++) {
+      y[t * mixes + m] += V4_NAME(lane_sum)(V4_LOAD(sums + t * row_sums + m * V4_LANES));
+    }
   }
-  return V4_NAME(lane_sum)((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 static void V4_NAME(mixes)(
     const float *x, int64_t tokens, int64_t columns, const float *weight, int64_t mixes, float epsilon, float *y,
     float *scratch) {
-  for (int64_t t = 0; t < tokens; t++) scratch[t] = 0;
+  float *copied = scratch + V4_MIX_TOKENS * ((mixes + V4_MIX_ROWS) * V4_LANES + V4_PART_STRIDE);
+  float *squares = copied + mixes * V4_MIX_STRIDE;
+  for (int64_t t = 0; t < tokens; t++) squares[t] = 0;
   for (int64_t s = 0; s < tokens * mixes; s++) y[s] = 0;
   for (int64_t i = 0; i < columns; i += V4_MIX_COLUMNS) {
     const int64_t width = columns - i < V4_MIX_COLUMNS ? columns - i : V4_MIX_COLUMNS;
+    const int is_copied = tokens > V4_MIX_TOKENS;
+    for (int64_t m = 0; m < mixes && is_copied; m++) {
+      memcpy(copied + m * V4_MIX_STRIDE, weight + m * columns + i, (size_t)width * sizeof(float));
+    }
     for (int64_t t = 0; t < tokens; t += V4_MIX_TOKENS) {
       const int64_t count = tokens - t < V4_MIX_TOKENS ? tokens - t : V4_MIX_TOKENS;
-      const float *inputs[V4_MIX_TOKENS];
-      for (int64_t s = 0; s < V4_MIX_TOKENS; s++) inputs[s] = x + (t + (s < count ? s : count - 1)) * columns + i;
-      for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS) {
-        const int64_t height = mixes - m < V4_MIX_ROWS ? mixes - m : V4_MIX_ROWS;
-        const float *rows[V4_MIX_ROWS];
-        for (int64_t r = 0; r < V4_MIX_ROWS; r++) rows[r] = weight + (m + (r < height ? r : height - 1)) * columns + i;
-        float sums[6][V4_MIX_TOKENS];
-        V4_NAME(mix_tile)(inputs, rows, width, sums);
-        for (int64_t s = 0; s < count; s++) {
-          for (int64_t r = 0; r < height; r++) y[(t + s) * mixes + m + r] += sums[r][s];
-        }
-      }
-      for (int64_t s = 0; s < count; s++) scratch[t + s] += V4_NAME(sum_of_squares)(inputs[s], width);
+      V4_NAME(mix_tokens)(
+          x + t * columns + i, columns, count, width, is_copied ? copied : weight + i,
+          is_copied ? V4_MIX_STRIDE : columns, mixes, squares + t, y + t * mixes, scratch);
     }
   }
   for (int64_t t = 0; t < tokens; t++) {
-    const float reciprocal = 1 / sqrtf(scratch[t] / (float)columns + epsilon);
+    const float reciprocal = 1 / sqrtf(squares[t] / (float)columns + epsilon);
     for (int64_t m = 0; m < mixes; m++) y[t * mixes + m] *= reciprocal;
   }
 }
@@ -228,4 +247,7 @@ static void V4_NAME(sinkhorn)(
 #undef V4_MIX_TOKENS
 #undef V4_MIX_ROWS
 #undef V4_MIX_COLUMNS
+#undef V4_MIX_PART
+#undef V4_MIX_STRIDE
+#undef V4_PART_STRIDE
 #undef V4_LARGE

@@ -32,24 +32,23 @@ public struct TransformerBlock<Scalar: RealScalar>: Sendable {
   public func callAsFunction(
     _ streams: Tensor<Scalar>, tokenIDs: Tensor<Int>, state: inout AttentionState<Scalar>, hooks: Hooks
   ) throws -> BlockOutput<Scalar> {
-    var attended: AttentionOutput<Scalar>?
+    var indexing: Indexing<Scalar>?
     let between = try attentionSite(streams, hooks: hooks.within("hc_attn")) { input in
       let hidden = try hooks.pass(
         .attentionHidden, steps.normalized(input, weight: attentionNorm, epsilon: normEpsilon))
       let output = try attention(hidden, state: &state, hooks: hooks.within("attn"))
-      attended = output
+      indexing = output.indexing
       return output.output
     }
-    var mixture: MixtureOutput<Scalar>?
+    var routing: Routing<Scalar>?
     let streamsOut = try expertSite(between, hooks: hooks.within("hc_ffn")) { input in
       let hidden = try hooks.pass(.expertHidden, steps.normalized(input, weight: expertNorm, epsilon: normEpsilon))
       let output = try experts(hidden, tokenIDs: tokenIDs, hooks: hooks.within("ffn"))
-      mixture = output
+      routing = output.routing
       return output.output
     }
-    guard let attended, let mixture else { throw InputError("block", "a site did not call its layer") }
-    return BlockOutput(
-      streams: streamsOut, indexing: attended.indexing, routing: mixture.routing)
+    guard let routing else { throw InputError("block", "a site did not call its layer") }
+    return BlockOutput(streams: streamsOut, indexing: indexing, routing: routing)
   }
 }
 
