@@ -49,7 +49,8 @@ void v4_expect_large(void *start, int64_t bytes) {
 
 void v4_keep_memory(void) {
 #if defined(__GLIBC__)
-  // Nothing is mapped for itself, and nothing given back at the end of the heap, which grows by 64 MiB at least.
+  // One heap for all threads, which grows by 64 MiB at least and never shrinks; nothing is mapped for itself.
+  mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, 64 << 20);

@@ -23,7 +23,8 @@ extension KernelSet {
     return .written([tokens, count]) { y in
       streams.read { x in
         projection.read { weight in
-          workers.forRanges(of: tokens, multipleOf: 8, work: count * columns) { range in
+          // Each range copies the projection.
+          workers.forRanges(of: tokens, multipleOf: 8, atLeast: 256, work: count * columns) { range in
             withScratch(kernels.streams.mixes_scratch(Int64(range.count), Int64(count))) { scratch in
               kernels.streams.mixes(
                 x + range.lowerBound * columns, Int64(range.count), Int64(columns), weight.start, Int64(count),

@@ -7,7 +7,7 @@ import Tensors
 extension GuardedCall {
   static func linear() -> [GuardedCall] {
     var numbers = RandomNumbers(seed: 16)
-    return [(1, 1, 1), (3, 17, 5), (5, 9, 43), (33, 35, 15), (197, 3, 7), (18, 1027, 4)].flatMap {
+    return [(1, 1, 1), (3, 17, 5), (5, 9, 43), (33, 35, 15), (197, 3, 7), (18, 1027, 4), (31, 385, 387)].flatMap {
       tokens, columns, outputs in
       let (t, k, o) = (Int64(tokens), Int64(columns), Int64(outputs))
       let inputs = [numbers.tensor([tokens, columns + 2]), numbers.tensor([outputs, columns + 1])]
@@ -20,12 +20,10 @@ extension GuardedCall {
       func isWritten(_ index: Int) -> Bool { index % (outputs + 3) < outputs }
       return [
         GuardedCall(
-          name: "tall \(tokens), \(columns), \(outputs)", inputs: cut, outputs: count, isWritten: isWritten,
-          scratch: { $0.linear.packed_count(t, k) + $0.linear.panel_count() },
-          body: { kernels, inputs, output, scratch in
-            let panel = scratch + Int(kernels.linear.packed_count(t, k))
-            kernels.linear.pack(inputs[0], k + 2, t, k, 0, t, scratch)
-            kernels.linear.multiply(scratch, t, k, inputs[1], k + 1, o, output, o + 3, panel)
+          name: "multiply \(tokens), \(columns), \(outputs)", inputs: cut, outputs: count, isWritten: isWritten,
+          scratch: { $0.linear.multiply_scratch() },
+          body: { kernels, inputs, y, scratch in
+            kernels.linear.multiply(inputs[0], k + 2, t, k, inputs[1], k + 1, o, y, o + 3, scratch)
           }),
         GuardedCall(
           name: "flat \(tokens), \(columns), \(outputs)", inputs: cut, outputs: count, isWritten: isWritten,
@@ -38,7 +36,7 @@ extension GuardedCall {
 
   static func streams() -> [GuardedCall] {
     var numbers = RandomNumbers(seed: 17)
-    return [(1, 1, 1, 1), (3, 4, 19, 24), (5, 3, 7, 5), (9, 4, 515, 7), (2, 5, 33, 13)].flatMap {
+    return [(1, 1, 1, 1), (3, 4, 19, 24), (5, 3, 7, 5), (9, 4, 515, 7), (2, 5, 33, 13), (11, 2, 2055, 4)].flatMap {
       tokens, streams, width, mixes in
       let (t, n, d, m) = (Int64(tokens), Int64(streams), Int64(width), Int64(mixes))
       let x = numbers.tensor([tokens, streams, width])

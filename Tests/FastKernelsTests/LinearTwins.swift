@@ -63,17 +63,18 @@ extension TwinCase {
     func product(_ tokens: Int, _ columns: Int, _ outputs: Int) -> TwinCase {
       TwinCase(LinearTwin(), numbers.tensor([tokens, columns]), numbers.tensor([outputs, columns]))
     }
-    // Token blocks are 192 long, tiles 2 vectors; up to 256 outputs threads share tokens, not outputs.
-    let tokens = (1...40).map { product($0, 33, 7) } + [127, 128, 129, 191, 192, 193, 257].map { product($0, 19, 29) }
-    // More outputs than are cut along the tokens.
-    let manyOutputs =
-      [17, 40, 192, 193, 257].map { product($0, 19, 270) } + [product(200, 1025, 261), product(33, 5, 257)]
-    let columns = [1, 3, 15, 16, 17, 31, 32, 33, 1023, 1024, 1025, 2051].flatMap { columns in
+    // Of the two axes the longer one is cut. Register tiles have 14 or 6 tokens, and fewer where fewer are left; more than
+    // 16 tokens go that way.
+    let tokens = (1...47).map { product($0, 33, 7) } + [127, 128, 129, 257].map { product($0, 19, 29) }
+    let fewerThanOutputs = (17...47).map { product($0, 19, 50) }
+    // Blocks have 384 columns and 384 outputs, and tiles two vectors of outputs.
+    let columns = [1, 3, 15, 16, 17, 31, 32, 33, 383, 384, 385, 400, 769, 1025].flatMap { columns in
       [1, 5, 16, 17, 35].map { product($0, columns, 6) }
     }
-    // Register tiles have 14 or 6 outputs, and 4 where there are few tokens.
     let outputs = (1...50).flatMap { outputs in [3, 17].map { product($0, 9, outputs) } }
-    return tokens + manyOutputs + columns + outputs + [product(200, 1030, 43), product(17, 5, 1050)]
+    let blocks = [383, 384, 385, 401, 770].flatMap { outputs in [17, 40].map { product($0, 5, outputs) } }
+    return tokens + fewerThanOutputs + columns + outputs + blocks
+      + [product(200, 1030, 43), product(17, 5, 1050), product(29, 390, 390)]
   }
 
   static func groupLatentsCases() -> [TwinCase] {

@@ -52,6 +52,12 @@ extension Mutation {
     Mutation(
       "indexer.h", "      candidates[index] = (uint64_t)V4", "      candidates[count - 1 - index] = (uint64_t)V4",
       "the last one of equals first"),
+    Mutation(
+      "indexer.h", "&& candidate > candidates[kept - 1]) continue;", "&& candidate > candidates[0]) continue;",
+      "only what is better than the best takes a place"),
+    Mutation(
+      "indexer.h", "candidates[place - 1] > candidate; place--", "candidates[place - 1] < candidate; place--",
+      "few candidates in the wrong order"),
     Mutation("indexer.h", "ties <= rank;", "ties < rank;", "one of the equals too few"),
     Mutation(
       "indexer.h", "left > wanted && shift >= 0;", "left > wanted && shift > 0;", "the lowest bits do not count"),

@@ -1,20 +1,20 @@
 extension Mutation {
   static let ofProducts = [
+    Mutation("linear.h", "if (o + r < count)", "if (o + r + 1 < count)", "the last output is left out"),
+    Mutation("linear.h", "token * high + sums[t][1]", "token * low + sums[t][1]", "the other half of the outputs"),
+    Mutation("linear.h", "if (!fresh) {", "if (0) {", "only the last columns count"),
+    Mutation("linear.h", "next, height, i == 0,", "next, height, 0,", "sums begin with what y held"),
     Mutation(
-      "linear.h", "packed + block * columns + rows * i + (t - block) * width",
-      "packed + block * columns + (t - block) * width", "later columns take the place of the first ones"),
-    Mutation("linear.h", "if (t + r < count)", "if (t + r + 1 < count)", "the last token is left out"),
-    Mutation("linear.h", "weight * high + sums[r][1]", "weight * low + sums[r][1]", "the other half of the tokens"),
+      "linear.h", "*corner = weight + o * weight_stride + i;", "*corner = weight + o * weight_stride;",
+      "the first columns of the weight again"),
+    Mutation("linear.h", "x + (t + r) * x_stride", "x + r * x_stride", "the first tokens again"),
     Mutation(
-      "linear.h", "fresh ? tile[r][s] : corner[s * y_stride + r] + tile[r][s]", "tile[r][s]",
-      "only the last columns count"),
-    Mutation("linear.h", "i == 0, panel);", "0, panel);", "sums begin with what y held"),
+      "linear.h", "panel, tokens, block + o * columns,", "panel, tokens, block,", "the first outputs of a block again"),
+    Mutation("linear.h", "t < tokens; t += count", "t + 1 < tokens; t += count", "the last token is left out"),
     Mutation(
-      "linear.h", "(o + (r < height ? r : height - 1))", "(o + (r < height ? height - 1 - r : 0))",
-      "outputs of a panel are swapped"),
-    Mutation("linear.h", "weight + i, weight_stride", "weight, weight_stride", "the first columns of the weight again"),
-    Mutation(
-      "linear.h", "(x + t * x_stride + i,", "(x + (t - block) * x_stride + i,", "the first block of tokens again"),
+      "linear.h", "V4_SPLAT(panel[t * V4_PANEL_STRIDE + i])", "V4_SPLAT(panel[(tokens - 1 - t) * V4_PANEL_STRIDE + i])",
+      "tokens of a tile are swapped"),
+    Mutation("linear.h", "right = outputs - left;", "right = 0;", "the second half of a tile is dropped"),
     Mutation("linear.h", "if (whole < columns) {", "if (0) {", "columns beyond whole vectors are left out"),
     Mutation(
       "linear.h", "y[t * y_stride + r] = V4_NAME(lane_sum)(sum);",

@@ -17,7 +17,11 @@ extension Mutation {
       "elementwise.h", "g = V4_SELECT(g > highest, highest, g);",
       "g = V4_SELECT(g > highest, highest, V4_SELECT(g < lowest, lowest, g));", "the gate has a lower limit"),
     Mutation("elementwise.h", "limit > 0 ? limit : INFINITY", "limit", "a limit of 0 is one"),
-    Mutation("elementwise.h", "y[i + half] = a - b;", "y[i + half] = b - a;", "a wrong sign"),
+    Mutation("elementwise.h", "y[i + half] = a - b;", "y[i + half] = b - a;", "a wrong sign in short rows"),
+    Mutation("elementwise.h", "V4_STORE(y + i + half, a - b);", "V4_STORE(y + i + half, b - a);", "a wrong sign"),
+    Mutation("elementwise.h", "lane & half ? -1 : 1;", "lane & half ? 1 : -1;", "a wrong sign inside of vectors"),
+    Mutation(
+      "elementwise.h", "(sums[0] + sums[1]) + (sums[2] + sums[3])", "(sums[0] + sums[1]) + sums[2]", "a sum is lost"),
     Mutation("elementwise.h", "scale = 1 / sqrtf((float)width);", "scale = 1 / (float)width;", "a wrong scale"),
     Mutation(
       "elementwise.h", "V4_NAME(load)(y + i, part) + V4_NAME(load)(x + i, part)", "V4_NAME(load)(x + i, part)",

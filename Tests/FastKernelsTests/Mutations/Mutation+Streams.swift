@@ -1,17 +1,21 @@
 extension Mutation {
   static let ofStreams = [
     Mutation(
-      "streams.h", "tile[r][t] = row * token + tile[r][t];", "tile[r][t] = row * token;",
-      "whole vectors are forgotten at the end"),
+      "streams.h", "tile[r][t] = V4_LOAD(sums + t * row_sums + r * V4_LANES);", "tile[r][t] = V4_SPLAT(0);",
+      "only the last part of the columns counts"),
     Mutation(
-      "streams.h", "scratch[t + s] += V4_NAME(sum_of_squares)", "scratch[t + s] = V4_NAME(sum_of_squares)",
+      "streams.h", "squares[t] += V4_NAME(copy_and_square)", "squares[t] = V4_NAME(copy_and_square)",
       "squares of the last columns only"),
     Mutation("streams.h", "/ (float)columns + epsilon);", "/ (float)columns);", "no ε in the root"),
     Mutation(
-      "streams.h", "y[(t + s) * mixes + m + r] += sums[r][s];", "y[(t + s) * mixes + m + r] = sums[r][s];",
+      "streams.h", "y[t * mixes + m] += V4_NAME(lane_sum)", "y[t * mixes + m] = V4_NAME(lane_sum)",
       "products of the last columns only"),
+    Mutation("streams.h", "lane_sum)(sums[0] + sums[1])", "lane_sum)(sums[0])", "half of the squares are lost"),
+    Mutation("streams.h", "width, tokens + t * V4_PART_STRIDE)", "width, tokens)", "the last token takes all places"),
     Mutation(
-      "streams.h", "(sums[0] + sums[1]) + (sums[2] + sums[3])", "(sums[0] + sums[1]) + sums[2]", "a sum is lost"),
+      "streams.h", "copied + m * V4_MIX_STRIDE, weight + m * columns + i",
+      "copied + m * V4_MIX_STRIDE, weight + m * columns",
+      "the first columns of the projection again"),
     Mutation("streams.h", "sum = V4_SPLAT(extra) * part;", "sum = part;", "no post gate at the ends of a row"),
     Mutation("streams.h", "? V4_SPLAT(extra) * V4_LOAD(layer + i) :", "? V4_LOAD(layer + i) :", "no post gate"),
     Mutation(
