@@ -54,24 +54,29 @@ extension PropertyChecks {
         }
       }
     }
-    return try failures + smallSelections(kernels) + refusals(kernels)
+    return try failures + tiedSelections(kernels) + refusals(kernels)
   }
 
-  /// Every row of up to 6 scores of three kinds, with every k: all the ways in which ties can lie.
-  private static func smallSelections(_ kernels: KernelSet) throws -> [String] {
+  /// Every row of up to 6 scores of three kinds, with every k: all the ways in which ties can lie. And rows so long that
+  /// the worst selected score is searched for.
+  private static func tiedSelections(_ kernels: KernelSet) throws -> [String] {
     var failures: [String] = []
+    func check(_ scores: [[Float]], count: Int, topK: Int) throws {
+      let visible = Array(repeating: count, count: scores.count)
+      let expected = try ReferenceIndexerSteps().select(scores, visible: visible, topK: topK)
+      let got = try kernels.select(scores, visible: visible, topK: topK)
+      if got.selection != expected.selection || got.margin != expected.margin {
+        failures.append("the best \(topK) of \(count) among ties are others, or their margins")
+      }
+    }
     var scores: [[Float]] = [[]]
     for count in 1...6 {
       scores = scores.flatMap { row in [0, 1, 2].map { row + [$0] } }
-      let visible = Array(repeating: count, count: scores.count)
-      for topK in 1...count {
-        let expected = try ReferenceIndexerSteps().select(scores, visible: visible, topK: topK)
-        let got = try kernels.select(scores, visible: visible, topK: topK)
-        if got.selection != expected.selection || got.margin != expected.margin {
-          failures.append("the best \(topK) of \(count) among ties are others, or their margins")
-        }
-      }
+      for topK in 1...count { try check(scores, count: count, topK: topK) }
     }
+    var numbers = RandomNumbers(seed: 14)
+    let long = (0..<50).map { _ in (0..<70).map { _ in Float(numbers.integer(in: 0..<3)) } }
+    for topK in 30...70 { try check(long, count: 70, topK: topK) }
     return failures
   }
 
