@@ -128,10 +128,8 @@ def bench(arguments: argparse.Namespace) -> Run:
     with Oracle([arguments.v4_oracle], arguments.threads) as oracle:
         tasks = planned(oracle.ready.positions, arguments.filter, arguments.tokens)
         run = Run(describe(), versions(oracle.ready.version, oracle.ready.instruction_set), arguments.threads,
-                  arguments.repeats, oracle.limits())
+                  arguments.repeats)
         measured(run, oracle, tasks, make_side)
-        again = oracle.limits()
-        run.limits = {name: max(value, again[name]) for name, value in run.limits.items()}
     compare_memory(run, arguments.v4_oracle)
     return run
 

@@ -1,4 +1,9 @@
-"""Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike."""
+"""Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike.
+
+What is quick runs twice in each turn, and the second run counts: the pause between the sides puts threads to sleep, and
+waking them takes as long as a small kernel. The machine's limits are measured before and after the turns of each row,
+since a virtual machine's share of memory and of its cores changes by the minute.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +59,7 @@ class Row:
     flops: float
     bytes: float
     bound: str
+    limits: dict[str, float]  # of the machine while this was measured
 
     @property
     def our_median(self) -> float:
@@ -68,19 +74,19 @@ class Row:
         """How many times as fast as the other side."""
         return self.their_median / self.our_median
 
-    def share(self, limits: dict[str, float], threads: int) -> float:
+    def share(self, threads: int) -> float:
         """Of the machine's limit that the target names, else of the one that bounds the kernel."""
         count = "One" if threads == 1 else "All"
         if (self.task.target.limit or self.bound) == "compute":
-            return self.flops / self.our_median / limits[f"fmaPerSecond{count}"]
-        return self.bytes / self.our_median / limits[f"copyBytesPerSecond{count}"]
+            return self.flops / self.our_median / self.limits[f"fmaPerSecond{count}"]
+        return self.bytes / self.our_median / self.limits[f"copyBytesPerSecond{count}"]
 
-    def met(self, limits: dict[str, float], threads: int) -> bool | None:
+    def met(self, threads: int) -> bool | None:
         """Whether both targets are met; nothing where nothing is asked."""
         target = self.task.target
         if target.speed is None:
             return None
-        held = target.limit is None or self.share(limits, threads) >= target.share
+        held = target.limit is None or self.share(threads) >= target.share
         return self.ratio >= target.speed and held
 
 
@@ -93,27 +99,41 @@ def tasks_of(case: Case, positions: tuple[int, ...]) -> list[Task]:
     return [Task(case, 1, position, bool(positions)) for position in positions or (DECODE_POSITION,)]
 
 
+def is_quick(slowest: float) -> bool:
+    """Whether waking threads up counts in a run."""
+    return slowest < QUICK_SECONDS
+
+
 def repeats_for(slowest: float, repeats: int) -> int:
     """More for quick kernels, few for slow ones."""
     if slowest > SLOW_SECONDS:
         return min(repeats, FEWEST_REPEATS)
-    return repeats * QUICK_FACTOR if slowest < QUICK_SECONDS else repeats
+    return repeats * QUICK_FACTOR if is_quick(slowest) else repeats
+
+
+def larger(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
+    """Name by name."""
+    return {name: max(value, b[name]) for name, value in a.items()}
 
 
 def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: int) -> Row:
     """One row. What the sides raise passes through."""
-    def ask() -> Answer:
-        return oracle.measure(task.case.request, task.size, 1, task.position if task.asked else None)
+    def ask(runs: int) -> Answer:
+        return oracle.measure(task.case.request, task.size, runs, task.position if task.asked else None)
 
+    limits = oracle.limits()
     side = make_side()
-    theirs_first, ours_first = side.warm_up(), ask()
+    theirs_first, ours_first = side.warm_up(), ask(1)
+    slowest = max(theirs_first, *ours_first.seconds)
+    runs = 2 if is_quick(slowest) else 1
     ours, theirs = [], []
-    for _ in range(repeats_for(max(theirs_first, *ours_first.seconds), repeats)):
+    for _ in range(repeats_for(slowest, repeats)):
         time.sleep(PAUSE_SECONDS)
-        theirs.append(side.seconds())
+        theirs.append([side.seconds() for _ in range(runs)][-1])
         time.sleep(PAUSE_SECONDS)
-        answer = ask()
+        answer = ask(runs)
         if (answer.flops, answer.bytes, answer.bound) != (ours_first.flops, ours_first.bytes, ours_first.bound):
             raise OracleError(f"v4-oracle counts the work of {task.name} differently from one run to the next")
-        ours += answer.seconds
-    return Row(task, ours, theirs, ours_first.flops, ours_first.bytes, ours_first.bound)
+        ours.append(answer.seconds[-1])
+    limits = larger(limits, oracle.limits())
+    return Row(task, ours, theirs, ours_first.flops, ours_first.bytes, ours_first.bound, limits)

@@ -28,10 +28,14 @@ class Run:
     versions: dict[str, str]
     threads: int
     repeats: int
-    limits: dict[str, float]
     rows: list[Row] = field(default_factory=list)
     peaks: list[Peak] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    def range_of(self, limit: str, unit: float) -> str:
+        """Of a limit of the machine, from row to row."""
+        values = [row.limits[limit] / unit for row in self.rows]
+        return f"{min(values):.0f} to {max(values):.0f}" if values else "–"
 
 
 # --- Cells -----------------------------------------------------------------------------------------------------------
@@ -98,8 +102,8 @@ def main_table(run: Run) -> str:
         cells.append([
             row.task.case.title, size_of(row), row.task.case.peer, spread(row.ours, row.our_median),
             spread(row.theirs, row.their_median), times_as_fast(row.ratio), asked(target),
-            f"{percent(row.share(run.limits, run.threads))} of {'FMA' if bound == 'compute' else 'copy'}",
-            limit_asked(target), verdict(row.met(run.limits, run.threads)), f"{len(row.ours)}"])
+            f"{percent(row.share(run.threads))} of {'FMA' if bound == 'compute' else 'copy'}",
+            limit_asked(target), verdict(row.met(run.threads)), f"{len(row.ours)}"])
     return table(["kernel", "tokens", "against", "ours", "theirs", "ratio", "asked", "our share of the limit", "asked",
                   "", "runs"], cells)
 
@@ -155,19 +159,21 @@ def work_table(run: Run) -> str:
 
 
 def header(run: Run) -> str:
-    limits = run.limits
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     return "\n".join([
         f"Machine: {run.machine}. {run.threads} threads on both sides, float32.",
         f"With {versions}.", "",
-        f"Limits measured in the same run: fused multiply-adds {limits['fmaPerSecondOne'] / FLOPS:.0f} GFLOP/s on one "
-        f"thread, {limits['fmaPerSecondAll'] / FLOPS:.0f} on all; copy {limits['copyBytesPerSecondOne'] / RATE:.1f} "
-        f"and {limits['copyBytesPerSecondAll'] / RATE:.1f} GB/s, read and written."])
+        "Limits of the machine, the larger of what was measured right before and right after a row, from row to row: "
+        f"fused multiply-adds {run.range_of('fmaPerSecondOne', FLOPS)} GFLOP/s on one thread, "
+        f"{run.range_of('fmaPerSecondAll', FLOPS)} on all; copy {run.range_of('copyBytesPerSecondOne', RATE)} and "
+        f"{run.range_of('copyBytesPerSecondAll', RATE)} GB/s, read and written. A share is of the limits of its own "
+        "row."])
 
 
 def method(run: Run) -> str:
     return "\n".join([
-        "Each side runs once to warm up, then both in turn. Times are medians with the fastest and the slowest run; "
+        "Each side runs once to warm up, then both in turn; where the slower side takes less than "
+        f"{QUICK_SECONDS:g} s, each runs twice in its turn and the second run counts. Times are medians with the fastest and the slowest run; "
         f"{run.repeats} runs, {run.repeats * QUICK_FACTOR} where the slower side takes less than {QUICK_SECONDS:g} s, "
         f"{min(run.repeats, FEWEST_REPEATS)} where it takes more than {SLOW_SECONDS:g} s. The ratio is that of the "
         "medians: above 1 ours is faster. A share of the limit counts the work that the kernel has to do, not what an "
@@ -205,7 +211,7 @@ def as_json(run: Run) -> str:
     """All raw figures."""
     value: dict[str, Any] = {
         "machine": run.machine, "versions": run.versions, "threads": run.threads, "repeats": run.repeats,
-        "limits": run.limits, "rows": [row_fields(run, row) for row in run.rows],
+        "rows": [row_fields(run, row) for row in run.rows],
         "memory": [{"case": peak.case, "tokens": peak.size, "ours": peak.ours, "theirs": peak.theirs,
                     "libraries": peak.libraries, "built": peak.built, "target": MEMORY_SHARE} for peak in run.peaks],
         "missing": run.missing}
@@ -216,9 +222,9 @@ def row_fields(run: Run, row: Row) -> dict[str, Any]:
     task, target = row.task, row.task.target
     return {"case": task.case.name, "against": task.case.peer, "tokens": task.size, "position": task.position,
             "ours": row.ours, "theirs": row.theirs, "ratio": row.ratio, "flops": row.flops, "bytes": row.bytes,
-            "bound": row.bound, "share": row.share(run.limits, run.threads),
+            "bound": row.bound, "limits": row.limits, "share": row.share(run.threads),
             "target": {"speed": target.speed, "limit": target.limit, "share": target.share},
-            "met": row.met(run.limits, run.threads)}
+            "met": row.met(run.threads)}
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------

@@ -62,16 +62,16 @@ class FixedSide:
 def row(name: str, size: int, ours: list[float], theirs: list[float], **fields) -> Row:
     """A row of a case at a size."""
     task = next(task for task in tasks_of(CASES[name], ()) if task.size == size)
-    return Row(task, ours, theirs, **({"flops": 1e9, "bytes": 1e8, "bound": "compute"} | fields))
+    return Row(task, ours, theirs, **({"flops": 1e9, "bytes": 1e8, "bound": "compute", "limits": LIMITS} | fields))
 
 
 def made_up() -> Run:
     """A run of two kernels, decoding at three positions, one peak of memory."""
-    run = Run("a machine", {"v4-oracle": "1", "torch": "2"}, 2, 7, dict(LIMITS))
+    run = Run("a machine", {"v4-oracle": "1", "torch": "2"}, 2, 7)
     run.rows = [row("router", 512, [0.01, 0.012, 0.011], [0.02, 0.03, 0.022]),
                 row("csa-core", 512, [0.009, 0.009, 0.0092], [0.02, 0.02, 0.02])]
     for task in tasks_of(CASES["csa-decode"], (250_000, 500_000, 1_000_000)):
         seconds = 0.001 + 1e-8 * (task.position or 0) / 4
-        run.rows.append(Row(task, [seconds] * 3, [0.1] * 3, 1e9, 1e8, "memory"))
+        run.rows.append(Row(task, [seconds] * 3, [0.1] * 3, 1e9, 1e8, "memory", LIMITS))
     run.peaks = [Peak("csa-layer", "whole CSA layer", 512, 1_000_000_000, 3_000_000_000, 400_000_000, 1_800_000_000)]
     return run

@@ -32,6 +32,26 @@ class TestMeasure(InFolder):
         self.assertEqual(found.ours, [0.001] * 3)
         self.assertEqual(found.ratio, 2000.0)
 
+    def test_quick_kernels_run_twice_in_a_turn(self) -> None:
+        side = FixedSide(0.01, 0.04, 0.02, 0.05, 0.03, 0.06, 0.01)
+        asked: list[int] = []
+        with Oracle([sys.executable, str(FAKE)], 2) as oracle:
+            ask = oracle.measure
+            with (patch.object(oracle, "measure", lambda *given: (asked.append(given[2]), ask(*given))[1]),
+                  patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "QUICK_FACTOR", 1)):
+                found = measure.measure(Task(CASES["router"], 512), oracle, lambda: side, 3)
+        self.assertEqual(found.theirs, [0.02, 0.03, 0.01])  # the second of each turn
+        self.assertEqual(asked, [1, 2, 2, 2])
+        self.assertEqual(len(found.ours), 3)
+
+    def test_limits_are_the_larger_ones(self) -> None:
+        with Oracle([sys.executable, str(FAKE)], 2) as oracle:
+            answers = [LIMITS | {"fmaPerSecondAll": 3e11}, LIMITS | {"copyBytesPerSecondAll": 4e10}]
+            with (patch.object(oracle, "limits", lambda: answers.pop(0)), patch.object(measure, "PAUSE_SECONDS", 0.0)):
+                found = measure.measure(Task(CASES["router"], 512), oracle, lambda: FixedSide(1.0), 3)
+        self.assertEqual(answers, [])
+        self.assertEqual(found.limits, LIMITS | {"fmaPerSecondAll": 3e11, "copyBytesPerSecondAll": 4e10})
+
     def test_another_case_of_ours(self) -> None:
         with Oracle([sys.executable, str(FAKE)], 2) as oracle, patch.object(measure, "PAUSE_SECONDS", 0.0):
             found = measure.measure(Task(CASES["expert-gemm"], 512), oracle, lambda: FixedSide(1.0), 3)
@@ -43,17 +63,17 @@ class TestMeasure(InFolder):
     def test_row(self) -> None:
         found = row("csa-core", 512, [0.01, 0.03, 0.02], [0.1, 0.2, 0.05], flops=2e9)
         self.assertEqual((found.our_median, found.their_median, found.ratio), (0.02, 0.1, 5.0))
-        self.assertAlmostEqual(found.share(LIMITS, 2), 0.5)
-        self.assertAlmostEqual(found.share(LIMITS, 1), 1.0)
-        self.assertIs(found.met(LIMITS, 2), False)  # 5 times as fast, and 50 % instead of 55 %
-        self.assertIs(found.met(LIMITS, 1), True)
+        self.assertAlmostEqual(found.share(2), 0.5)
+        self.assertAlmostEqual(found.share(1), 1.0)
+        self.assertIs(found.met(2), False)  # 5 times as fast, and 50 % instead of 55 %
+        self.assertIs(found.met(1), True)
         slow = row("csa-core", 512, [0.01], [0.039], flops=2e9)
-        self.assertIs(slow.met(LIMITS, 2), False)
-        self.assertIsNone(row("fp8-matmul-bf16", 512, [1.0], [1.0]).met(LIMITS, 2))
+        self.assertIs(slow.met(2), False)
+        self.assertIsNone(row("fp8-matmul-bf16", 512, [1.0], [1.0]).met(2))
 
     def test_share_of_the_copy(self) -> None:
         found = row("hyper-connection-site", 512, [0.01], [0.1], bytes=1e8, flops=1.0, bound="compute")
-        self.assertAlmostEqual(found.share(LIMITS, 2), 0.5)  # the target names the limit, not the answer
+        self.assertAlmostEqual(found.share(2), 0.5)  # the target names the limit, not the answer
 
 
 class TestTasks(unittest.TestCase):
