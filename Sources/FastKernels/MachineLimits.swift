@@ -1,5 +1,4 @@
 import CKernels
-import Dispatch
 import Foundation
 
 /// What a machine can do at most, measured: the ceiling that times of kernels are compared with.
@@ -15,31 +14,30 @@ public struct MachineLimits: Codable, Equatable, Sendable {
 
   /// Measures, in about a second.
   public init(_ kernels: KernelSet) {
-    let all = kernels.workers.threads
-    fmaPerSecondOne = Self.multiplyAdds(kernels, threads: 1)
-    fmaPerSecondAll = Self.multiplyAdds(kernels, threads: all)
+    fmaPerSecondOne = Self.multiplyAdds(kernels, on: .one)
+    fmaPerSecondAll = Self.multiplyAdds(kernels, on: kernels.workers)
     let memory = CopiedMemory()
-    copyBytesPerSecondOne = memory.bytesPerSecond(threads: 1)
-    copyBytesPerSecondAll = memory.bytesPerSecond(threads: all)
+    copyBytesPerSecondOne = memory.bytesPerSecond(on: .one)
+    copyBytesPerSecondAll = memory.bytesPerSecond(on: kernels.workers)
   }
 
   /// The best of some runs: what disturbs a run is not the machine's limit.
   private static let runs = 7
 
-  private static func multiplyAdds(_ kernels: KernelSet, threads: Int) -> Double {
-    let repeats: Int64 = 2_000_000
-    let loop = kernels.instructionSet.kernels.pointee.limits.multiply_adds
+  private static func multiplyAdds(_ kernels: KernelSet, on workers: Workers) -> Double {
+    let repeats: Int64 = 100_000
+    let rounds = 20 * workers.threads
     var sink: Float = 0
-    let operations = (loop?(1, &sink) ?? 0) * Double(repeats)
+    let operations = kernels.kernels.limits.multiply_adds(1, &sink) * Double(repeats)
     let best = (0..<runs).map { _ in
       seconds {
-        DispatchQueue.concurrentPerform(iterations: threads) { _ in
+        workers.forEach(of: rounds) { _ in
           var sink: Float = 0
-          _ = kernels.instructionSet.kernels.pointee.limits.multiply_adds(repeats, &sink)
+          _ = kernels.kernels.limits.multiply_adds(repeats, &sink)
         }
       }
     }.min()
-    return operations * Double(threads) / (best ?? .infinity)
+    return operations * Double(rounds) / (best ?? .infinity)
   }
 
   /// Two pieces of memory, larger than any cache.
@@ -60,16 +58,15 @@ public struct MachineLimits: Codable, Equatable, Sendable {
       target.deallocate()
     }
 
-    func bytesPerSecond(threads: Int) -> Double {
-      let part = Self.bytes / threads
+    func bytesPerSecond(on workers: Workers) -> Double {
       let best = (0..<runs).map { _ in
         seconds {
-          DispatchQueue.concurrentPerform(iterations: threads) { thread in
-            memcpy(self.target + thread * part, self.source + thread * part, part)
+          workers.forRanges(of: Self.bytes, multipleOf: 1 << 21) { range in
+            memcpy(self.target + range.lowerBound, self.source + range.lowerBound, range.count)
           }
         }
       }.min()
-      return 2 * Double(part * threads) / (best ?? .infinity)
+      return 2 * Double(Self.bytes) / (best ?? .infinity)
     }
   }
 }

@@ -1,5 +1,4 @@
 import CKernels
-import Dispatch
 import Foundation
 import Tensors
 
@@ -16,6 +15,11 @@ public struct Workers: Equatable, Sendable {
     guard threads >= 1 else { throw InputError("threads", "there must be at least 1, got \(threads)") }
     self.threads = threads
   }
+
+  /// The calling thread alone.
+  static let one = Workers(count: 1)
+
+  private init(count: Int) { threads = count }
 
   /// Calls a body for ranges that together are `0..<count`, each of them once, on all threads.
   ///
@@ -39,12 +43,33 @@ public struct Workers: Equatable, Sendable {
     }
     let pieces = min(units, max(threads, min(threads * Self.piecesOfAThread, count / max(least, 1))))
     let next = Counter()
-    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+    Self.run(onThreads: threads) {
       while let piece = next.take(below: pieces) {
         let first = units * piece / pieces * multiple
         body(first..<min(units * (piece + 1) / pieces * multiple, count))
       }
     }
+  }
+
+  /// Calls a body on up to so many threads at the same time, at least once.
+  static func run(onThreads threads: Int, _ body: @Sendable () -> Void) {
+    withoutActuallyEscaping(body) { body in
+      let work = Work(body)
+      withExtendedLifetime(work) {
+        v4_run(
+          Int64(threads),
+          { context in
+            if let context { Unmanaged<Work>.fromOpaque(context).takeUnretainedValue().body() }
+          }, Unmanaged.passUnretained(work).toOpaque())
+      }
+    }
+  }
+
+  /// A body as an object, for C to hand on.
+  private final class Work: Sendable {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
   /// The same for items one by one.

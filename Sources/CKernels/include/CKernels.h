@@ -40,6 +40,11 @@ void v4_expect_large(void *start, int64_t bytes);
 /// system as much time as many kernels take. Does nothing where the C library is not glibc.
 void v4_keep_memory(void);
 
+/// Calls `work` on this thread and on up to `threads` − 1 others at the same time, and returns when all are done. Another
+/// thread that comes while this one is busy works alone, as does work that calls for work: so `work` must not rely on
+/// being called more than once.
+void v4_run(int64_t threads, void (*work)(void *context), void *context);
+
 /// Adds to a counter that threads share and gives what it was before.
 static inline int64_t v4_take(int64_t *counter, int64_t step) {
   return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
