@@ -54,7 +54,7 @@ extension KernelSet {
     let tokens = x.shape.dropLast().reduce(1, *)
     let product = packedProduct(
       weight.format, tokens: tokens,
-      inBFloat16: arithmetic == .bfloat16WhereExact && weight.isModerate
+      inBFloat16: arithmetic == .bfloat16WhereExact && tokens > Self.fewPackedTokens && weight.isModerate
         && x.elements.allSatisfy(isExactInProducts))
     let shape = ProductShape(
       tokens: tokens, columns: columns, outputs: weight.shape[0], xStride: columns, yStride: weight.shape[0])

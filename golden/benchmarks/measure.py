@@ -1,7 +1,7 @@
 """Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike.
 
-What is quick runs twice in each turn, and the second run counts: the pause between the sides puts threads to sleep, and
-waking them takes as long as a small kernel. The machine's limits are measured before and after the turns of each row,
+What is quick runs several times in each turn, and the last run counts: the pause between the sides puts threads and
+processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured before and after the turns of each row,
 since a virtual machine's share of memory and of its cores changes by the minute.
 """
 
@@ -19,6 +19,7 @@ from targets import DECODE_POSITION, Case, Target
 REPEATS, FEWEST_REPEATS = 7, 3
 SLOW_SECONDS = 8.0  # of a run, from which the fewest repeats have to do
 QUICK_SECONDS, QUICK_FACTOR = 0.1, 3  # below which there are more
+TURN_SECONDS, MOST_RUNS_OF_A_TURN = 0.05, 20  # how long the runs of a quick kernel last together, and how many they are
 PAUSE_SECONDS = 0.02  # between the sides, so that no thread of the one still spins while the other is timed
 
 
@@ -99,16 +100,18 @@ def tasks_of(case: Case, positions: tuple[int, ...]) -> list[Task]:
     return [Task(case, 1, position, bool(positions)) for position in positions or (DECODE_POSITION,)]
 
 
-def is_quick(slowest: float) -> bool:
-    """Whether waking threads up counts in a run."""
-    return slowest < QUICK_SECONDS
+def runs_of_a_turn(slowest: float) -> int:
+    """One; of a quick kernel two or more."""
+    if slowest >= QUICK_SECONDS:
+        return 1
+    return max(2, min(MOST_RUNS_OF_A_TURN, int(TURN_SECONDS / slowest)))
 
 
 def repeats_for(slowest: float, repeats: int) -> int:
     """More for quick kernels, few for slow ones."""
     if slowest > SLOW_SECONDS:
         return min(repeats, FEWEST_REPEATS)
-    return repeats * QUICK_FACTOR if is_quick(slowest) else repeats
+    return repeats * QUICK_FACTOR if slowest < QUICK_SECONDS else repeats
 
 
 def larger(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
@@ -125,7 +128,7 @@ def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: 
     side = make_side()
     theirs_first, ours_first = side.warm_up(), ask(1)
     slowest = max(theirs_first, *ours_first.seconds)
-    runs = 2 if is_quick(slowest) else 1
+    runs = runs_of_a_turn(slowest)
     ours, theirs = [], []
     for _ in range(repeats_for(slowest, repeats)):
         time.sleep(PAUSE_SECONDS)

@@ -124,15 +124,20 @@ V4_INLINE v4_vec V4_NAME(fp4)(v4_ivec codes, v4_vec table) {
 #endif
 }
 
-typedef uint8_t v4_bytes __attribute__((ext_vector_type(V4_LANES)));
+typedef uint32_t v4_uvec __attribute__((ext_vector_type(V4_LANES)));
 typedef uint8_t v4_half_bytes __attribute__((ext_vector_type(V4_LANES / 2)));
 typedef uint64_t v4_longs __attribute__((ext_vector_type(V4_LANES / 2)));
 
-/// V4_LANES bytes of two codes: the first code of each in the lowest bits of a lane, the second above.
-V4_INLINE v4_ivec V4_NAME(fp4_bytes)(const uint8_t *bytes) {
-  v4_bytes codes;
-  memcpy(&codes, bytes, sizeof(codes));
-  return __builtin_convertvector(codes, v4_ivec);
+/// For each lane, of which each holds 8 codes of FP4, the scale of its block: of V4_LANES / 4 bytes each goes to four.
+V4_INLINE v4_vec V4_NAME(scales_of_lanes)(const uint8_t *bytes) {
+  uint32_t word = 0;
+  memcpy(&word, bytes, V4_LANES / 4);
+  v4_uvec places;
+  V4_UNROLL for (int lane = 0; lane < V4_LANES; lane++) places[lane] = (uint32_t)(lane / 4 * 8);
+  const v4_ivec exponents = __builtin_bit_cast(v4_ivec, (v4_uvec)(word) >> places & 0xFF);
+  const v4_vec usual = V4_FLOATS(exponents << 23);
+  const v4_vec most = V4_SELECT(exponents == 0, V4_FLOATS((v4_ivec)(0x00400000)), usual);
+  return V4_SELECT(exponents == 255, V4_FLOATS((v4_ivec)(0x7FC00000)), most);
 }
 
 /// V4_LANES codes in the order of the matrix, one in the lowest bits of each lane.

@@ -102,7 +102,9 @@ static void V4_NAME(tall_fp4)(
 /// Floats of x in a chunk, of all tokens together.
 #define V4_FLAT_CHUNK 4096
 /// Bytes that are asked for ahead of their use: mostly of rows that follow.
-#define V4_FLAT_AHEAD 4096
+#define V4_FLAT_AHEAD 8192
+/// Columns of FP4 that are decoded together: 8 codes fill a lane.
+#define V4_FP4_GROUP (8 * V4_LANES)
 
 static int64_t V4_NAME(flat_packed_scratch)(int64_t tokens, int64_t columns) {
   return V4_NAME(least)(tokens, V4_FLAT_TOKENS) * V4_NAME(round_up)(columns, V4_FP8_BLOCK);
@@ -165,7 +167,8 @@ V4_INLINE void V4_NAME(flat_fp8_tile)(
   V4_UNROLL for (int s = 0; s < height * count; s++) totals[s] = sums[s];
 }
 
-/// The same for FP4. x has even and odd columns apart, in groups of 2 · V4_LANES columns.
+/// The same for FP4, in groups of 8 · V4_LANES columns: a lane holds 8 codes that follow each other, and x is packed to
+/// match, x[k][lane] = column 8 · lane + k of the group, 0 beyond the last column.
 V4_INLINE void V4_NAME(flat_fp4_tile)(
     const float *x, const int count, int64_t first, int64_t last, const v4_packed_matrix *weight, int64_t row,
     const int height, v4_vec *totals) {
@@ -174,21 +177,30 @@ V4_INLINE void V4_NAME(flat_fp4_tile)(
   const v4_vec table = V4_NAME(fp4_table)(1);
   v4_vec sums[8];
   V4_UNROLL for (int s = 0; s < height * count; s++) sums[s] = totals[s];
-  for (int64_t i = first; i < last; i += V4_FP4_BLOCK) {
+  for (int64_t i = first; i < last; i += V4_FP4_GROUP) {
     V4_UNROLL for (int r = 0; r < height; r++) {
       const uint8_t *block = codes + r * weight->code_stride + i / 2;
+      const uint8_t *block_scales = scales + r * weight->scale_stride + i / V4_FP4_BLOCK;
       __builtin_prefetch((const void *)((uintptr_t)block + V4_FLAT_AHEAD), 0, 2);
+      uint8_t rest[V4_FP4_GROUP / 2] = {}, rest_scales[V4_LANES / 4] = {};
+      if (last - i < V4_FP4_GROUP) {
+        memcpy(rest, block, (size_t)(last - i) / 2);
+        memcpy(rest_scales, block_scales, (size_t)(last - i) / V4_FP4_BLOCK);
+        block = rest;
+        block_scales = rest_scales;
+      }
+      v4_ivec bits;
+      memcpy(&bits, block, sizeof(bits));
       v4_vec products[8];
-      V4_UNROLL for (int j = 0; j < V4_FP4_BLOCK; j += 2 * V4_LANES) {
-        const v4_ivec bytes = V4_NAME(fp4_bytes)(block + j / 2);
-        const v4_vec even = V4_NAME(fp4)(bytes, table), odd = V4_NAME(fp4)(bytes >> 4, table);
+      V4_UNROLL for (int t = 0; t < count; t++) products[t] = V4_SPLAT(0);
+      V4_UNROLL for (int k = 0; k < 8; k++) {
+        const v4_vec values = V4_NAME(fp4)(bits >> 4 * k, table);
         V4_UNROLL for (int t = 0; t < count; t++) {
-          const float *token = x + i * count + t * V4_FP4_BLOCK + j;
-          const v4_vec product = even * V4_LOAD(token);
-          products[t] = odd * V4_LOAD(token + V4_LANES) + (j == 0 ? product : products[t] + product);
+          const float *token = x + i * count + t * V4_FP4_GROUP + k * V4_LANES;
+          products[t] = values * V4_LOAD(token) + products[t];
         }
       }
-      const v4_vec scale = V4_SPLAT(V4_NAME(scale)(scales[r * weight->scale_stride + i / V4_FP4_BLOCK]));
+      const v4_vec scale = V4_NAME(scales_of_lanes)(block_scales);
       V4_UNROLL for (int t = 0; t < count; t++) sums[r * count + t] = products[t] * scale + sums[r * count + t];
     }
   }
@@ -270,13 +282,15 @@ static void V4_NAME(flat_fp4)(
     int64_t outputs, float *y, int64_t y_stride, float *scratch) {
   for (int64_t t = 0; t < tokens; t += V4_FLAT_TOKENS) {
     const int64_t count = V4_NAME(least)(tokens - t, V4_FLAT_TOKENS);
-    for (int64_t i = 0; i < columns; i += 2 * V4_LANES) {
+    for (int64_t i = 0; i < columns; i += V4_FP4_GROUP) {
       for (int64_t s = 0; s < count; s++) {
         const float *token = x + (t + s) * x_stride + i;
-        float *group = scratch + i / V4_FP4_BLOCK * V4_FP4_BLOCK * count + s * V4_FP4_BLOCK + i % V4_FP4_BLOCK;
-        const v4_vec low = V4_LOAD(token), high = V4_LOAD(token + V4_LANES);
-        V4_STORE(group, V4_EVEN(low, high));
-        V4_STORE(group + V4_LANES, V4_ODD(low, high));
+        float *group = scratch + i * count + s * V4_FP4_GROUP;
+        for (int64_t lane = 0; lane < V4_LANES; lane++) {
+          for (int64_t k = 0; k < 8; k++) {
+            group[k * V4_LANES + lane] = i + 8 * lane < columns ? token[8 * lane + k] : 0;
+          }
+        }
       }
     }
     V4_NAME(flat_fp4_tokens)(scratch, count, columns, weight, first, outputs, y + t * y_stride, y_stride);
@@ -293,6 +307,7 @@ static void V4_NAME(dequantize_fp4)(
   for (int64_t r = 0; r < rows; r++) V4_NAME(fp4_row)(matrix, first + r, 0, columns, y + r * y_stride);
 }
 
+#undef V4_FP4_GROUP
 #undef V4_FLAT_AHEAD
 #undef V4_FLAT_CHUNK
 #undef V4_FLAT_GROUP

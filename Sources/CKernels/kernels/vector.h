@@ -32,22 +32,16 @@ typedef float v4_vec_unaligned __attribute__((ext_vector_type(V4_LANES), aligned
 /// The larger, lane by lane; NaN wins on either side, as in `Tensor.maximum(over:)`.
 #define V4_MAX(a, b) V4_SELECT(((a) > (b)) | ((a) != (a)), (a), (b))
 
-/// The first and the second half of two vectors, interleaved; the lanes of even and of odd number of both.
+/// The first and the second half of two vectors, interleaved.
 #if V4_LANES == 16
 #define V4_INTERLEAVE_LOW(a, b) \
   __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define V4_INTERLEAVE_HIGH(a, b) \
   __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#define V4_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define V4_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 #elif V4_LANES == 8
-#define V4_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-#define V4_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
 #define V4_INTERLEAVE_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define V4_INTERLEAVE_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #else
-#define V4_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
-#define V4_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
 #define V4_INTERLEAVE_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #define V4_INTERLEAVE_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #endif

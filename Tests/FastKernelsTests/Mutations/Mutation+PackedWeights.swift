@@ -4,8 +4,18 @@ extension Mutation {
       "packed.h", "weight, row + o, 1, totals + o * count);", "weight, row, 1, totals + o * count);",
       "the first rows of a group again"),
     Mutation(
-      "packed.h", "even = V4_NAME(fp4)(bytes, table), odd = V4_NAME(fp4)(bytes >> 4, table);",
-      "odd = V4_NAME(fp4)(bytes, table), even = V4_NAME(fp4)(bytes >> 4, table);", "nibbles are swapped"),
+      "packed.h", "V4_NAME(fp4)(bits >> 4 * k, table)", "V4_NAME(fp4)(bits >> 4 * (k ^ 1), table)",
+      "nibbles are swapped"),
+    Mutation(
+      "packed.h", "i + 8 * lane < columns ? token", "i + 8 * lane + 8 < columns ? token",
+      "the last columns of FP4 are dropped"),
+    Mutation(
+      "codes.h", "places[lane] = (uint32_t)(lane / 4 * 8);", "places[lane] = 0;", "the scale of the first block again"),
+    Mutation(
+      "codes.h", "V4_SELECT(exponents == 0, V4_FLOATS((v4_ivec)(0x00400000)), usual)", "usual", "a scale of 2⁻¹²⁷ is 0"),
+    Mutation(
+      "codes.h", "V4_SELECT(exponents == 255, V4_FLOATS((v4_ivec)(0x7FC00000)), most)", "most",
+      "a scale of NaN is infinite"),
     Mutation(
       "packed.h", "(row + r) / V4_FP8_BLOCK * weight->scale_stride", "row / V4_FP8_BLOCK * weight->scale_stride",
       "the scales of the block before"),

@@ -32,17 +32,21 @@ class TestMeasure(InFolder):
         self.assertEqual(found.ours, [0.001] * 3)
         self.assertEqual(found.ratio, 2000.0)
 
-    def test_quick_kernels_run_twice_in_a_turn(self) -> None:
-        side = FixedSide(0.01, 0.04, 0.02, 0.05, 0.03, 0.06, 0.01)
+    def test_the_last_run_of_a_turn_counts(self) -> None:
+        side = FixedSide(0.03, 0.04, 0.02, 0.05, 0.03, 0.06, 0.01)
         asked: list[int] = []
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
             ask = oracle.measure
             with (patch.object(oracle, "measure", lambda *given: (asked.append(given[2]), ask(*given))[1]),
                   patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "QUICK_FACTOR", 1)):
                 found = measure.measure(Task(CASES["router"], 512), oracle, lambda: side, 3)
-        self.assertEqual(found.theirs, [0.02, 0.03, 0.01])  # the second of each turn
+        self.assertEqual(found.theirs, [0.02, 0.03, 0.01])
         self.assertEqual(asked, [1, 2, 2, 2])
         self.assertEqual(len(found.ours), 3)
+
+    def test_runs_of_a_turn(self) -> None:
+        self.assertEqual([measure.runs_of_a_turn(seconds) for seconds in (1e-5, 0.01, 0.03, 0.09, 0.1, 3.0)],
+                         [20, 5, 2, 2, 1, 1])
 
     def test_limits_are_the_larger_ones(self) -> None:
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
