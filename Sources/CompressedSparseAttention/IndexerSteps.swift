@@ -156,11 +156,14 @@ extension IndexerSteps {
   ) throws(InputError) -> (selection: [[Int]], margin: [Scalar]) {
     var selection: [[Int]] = []
     var margin: [Scalar] = []
-    for (row, visible) in zip(scores, visible) {
+    for (token, (row, visible)) in zip(scores, visible).enumerated() {
       guard visible > 0 else {
         selection.append([])
         margin.append(.infinity)
         continue
+      }
+      if let nan = row[..<visible].firstIndex(where: \.isNaN) {
+        throw InputError("indexer", "the score of candidate \(nan) is NaN for token \(token)")
       }
       let candidates = try Tensor(shape: [1, visible], elements: Array(row[..<visible]))
       let top = try TopK(candidates, k: min(topK, visible), parameter: "index_topk", in: "indexer")

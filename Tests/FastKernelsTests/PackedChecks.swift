@@ -105,7 +105,8 @@ private struct PackedCase {
     for (index, word) in output.bits.enumerated() {
       let (got, expected) = (Double(Float(bitPattern: word)), exact.elements[index])
       let error = abs(got - expected)
-      if !(expected.isNaN ? got.isNaN : error <= bound.elements[index]) { return "\(description): element \(index) is off by \(error)" }
+      let isRight = expected.isNaN ? got.isNaN : error <= bound.elements[index]
+      if !isRight { return "\(description): element \(index) is off by \(error)" }
     }
     return nil
   }

@@ -74,9 +74,10 @@ import Testing
     return [
       TwinCase(LinearTwin(), n.tensor([7, 1025]), n.tensor([201, 1025])),
       TwinCase(LinearTwin(), n.tensor([100, 203]), n.tensor([425, 203])),
-      TwinCase(LinearTwin(), n.tensor([301, 101]), n.tensor([53, 101])),
+      TwinCase(LinearTwin(), n.tensor([601, 101]), n.tensor([531, 101])),
+      TwinCase(LinearTwin(), n.tensor([57, 131]), n.tensor([1101, 131])),
       TwinCase(GroupLatentsTwin(groups: 2), n.tensor([150, 4, 51]), n.tensor([90, 102])),
-      TwinCase(MixesTwin(epsilon: 1e-6), n.tensor([67, 4, 150]), n.tensor([24, 600])),
+      TwinCase(MixesTwin(epsilon: 1e-6), n.tensor([567, 4, 150]), n.tensor([24, 600])),
       TwinCase(WeightedSumTwin(), n.tensor([131, 4, 1700]), n.tensor([131, 4])),
       TwinCase(
         PostMixTwin(), n.tensor([67, 4, 801]), n.tensor([67, 801]), n.tensor([67, 4]), n.tensor([67, 4, 4])),
