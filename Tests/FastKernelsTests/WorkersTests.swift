@@ -33,7 +33,8 @@ import Testing
         }
       }
     }
-    #expect(tallies.allSatisfy(\.isOne))
+    let areDone = tallies.allSatisfy { $0.isOne }
+    #expect(areDone)
   }
 
   /// Two items that wait for each other are both begun: there are two threads. Other tests may hold the crew for a while.
