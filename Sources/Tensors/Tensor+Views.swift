@@ -105,7 +105,8 @@ extension Tensor {
   public mutating func replaceRows(at positions: [Int], with rows: Tensor) throws(InputError) {
     try rows.requireShape([positions.count] + shape.dropFirst(), "rows", in: "replace")
     let width = shape.dropFirst().reduce(1, *)
-    if let outside = positions.first(where: { !(0..<shape[0]).contains($0) }) {
+    let length = shape.first ?? 0
+    if let outside = positions.first(where: { !(0..<length).contains($0) }) {
       throw InputError("replace", "position \(outside) is outside the first axis of shape \(shape)")
     }
     for (row, position) in positions.enumerated() {

@@ -110,4 +110,18 @@ import Testing
     #expect(sigmoid(0.0) == 0.5)
     #expect(abs(sigmoid(-30.0) / 9.357622968839299e-14 - 1) < 1e-14)
   }
+
+  @Test func rowsAreReplacedWhereTheyBelong() throws {
+    var tensor = try Tensor(shape: [3, 2], elements: [0, 1, 2, 3, 4, 5])
+    try tensor.replaceRows(at: [2, 0], with: Tensor(shape: [2, 2], elements: [6, 7, 8, 9]))
+    #expect(try tensor == Tensor(shape: [3, 2], elements: [8, 9, 2, 3, 6, 7]))
+    let before = tensor
+    #expect(throws: InputError("replace", "position 3 is outside the first axis of shape [3, 2]")) {
+      try tensor.replaceRows(at: [0, 3], with: Tensor(shape: [2, 2], elements: [1, 1, 1, 1]))
+    }
+    #expect(throws: InputError.self) {
+      try tensor.replaceRows(at: [0], with: Tensor(shape: [1, 3], elements: [1, 1, 1]))
+    }
+    #expect(tensor == before)
+  }
 }

@@ -12,8 +12,6 @@
 #define V4_PANEL_STRIDE (V4_MOST_COLUMNS + 16)
 #define V4_LINE 16 // floats of a cache line
 
-V4_INLINE int64_t V4_NAME(fewer)(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static int64_t V4_NAME(multiply_scratch)(void) {
   return V4_MOST_OUTPUTS * V4_MOST_COLUMNS + V4_TILE_TOKENS * V4_PANEL_STRIDE;
 }
@@ -39,7 +37,7 @@ V4_INLINE void V4_NAME(turn_weight)(const float *weight, int64_t stride, int64_t
   for (int64_t o = 0; o < V4_BLOCK_OUTPUTS; o += V4_LANES) {
     const int64_t height = count - o < V4_LANES ? (count > o ? count - o : 0) : V4_LANES;
     for (int64_t i = 0; i < columns; i += V4_LANES) {
-      const int64_t width = V4_NAME(fewer)(columns - i, V4_LANES);
+      const int64_t width = V4_NAME(least)(columns - i, V4_LANES);
       const float *corner = weight + o * stride + i;
       float *target = block + i * V4_BLOCK_OUTPUTS + o;
       if (height == V4_LANES && width == V4_LANES) {
@@ -92,7 +90,7 @@ V4_INLINE void V4_NAME(tile)(
       sums[t][1] = token * high + sums[t][1];
     }
   }
-  const int64_t left = V4_NAME(fewer)(outputs, V4_LANES), right = outputs - left;
+  const int64_t left = V4_NAME(least)(outputs, V4_LANES), right = outputs - left;
 #pragma clang loop unroll(full)
   for (int t = 0; t < tokens; t++) {
     float *row = y + t * y_stride;
@@ -120,7 +118,7 @@ V4_INLINE void V4_NAME(tiles)(
     const int64_t o = s * V4_BLOCK_OUTPUTS;
     V4_NAME(tile)(
         panel, tokens, block + o * columns, columns, V4_NAME(due)(coming_x, s, count),
-        V4_NAME(due)(coming_weight, s, count), V4_NAME(fewer)(outputs - o, V4_BLOCK_OUTPUTS), fresh, y + o, y_stride);
+        V4_NAME(due)(coming_weight, s, count), V4_NAME(least)(outputs - o, V4_BLOCK_OUTPUTS), fresh, y + o, y_stride);
   }
 }
 
@@ -136,7 +134,7 @@ static void V4_NAME(multiply_block)(
     }
     const int64_t after = t + count;
     const V4_NAME(coming_rows) coming_x = {
-        x + after * x_stride, x_stride, V4_NAME(fewer)(tokens - after, V4_TILE_TOKENS)};
+        x + after * x_stride, x_stride, V4_NAME(least)(tokens - after, V4_TILE_TOKENS)};
     // Small tiles at the end ask for nothing: their share was asked for before.
     const V4_NAME(coming_rows) share =
         count == V4_TILE_TOKENS ? V4_NAME(due)(next, t / count, tokens / count) : (V4_NAME(coming_rows)){x, 0, 0};
@@ -160,9 +158,9 @@ static void V4_NAME(multiply)(
     int64_t outputs, float *y, int64_t y_stride, float *scratch) {
   float *block = scratch, *panel = scratch + V4_MOST_OUTPUTS * V4_MOST_COLUMNS;
   for (int64_t o = 0; o < outputs; o += V4_MOST_OUTPUTS) {
-    const int64_t height = V4_NAME(fewer)(outputs - o, V4_MOST_OUTPUTS);
+    const int64_t height = V4_NAME(least)(outputs - o, V4_MOST_OUTPUTS);
     for (int64_t i = 0; i < columns; i += V4_MOST_COLUMNS) {
-      const int64_t width = V4_NAME(fewer)(columns - i, V4_MOST_COLUMNS);
+      const int64_t width = V4_NAME(least)(columns - i, V4_MOST_COLUMNS);
       const float *corner = weight + o * weight_stride + i;
       for (int64_t s = 0; s < height; s += V4_BLOCK_OUTPUTS) {
         V4_NAME(turn_weight)(corner + s * weight_stride, weight_stride, height - s, width, block + s * width);
@@ -171,7 +169,7 @@ static void V4_NAME(multiply)(
       if (i + width == columns) {
         const int64_t after = o + height;
         next.start = weight + after * weight_stride;
-        next.count = V4_NAME(fewer)(outputs - after, V4_MOST_OUTPUTS);
+        next.count = V4_NAME(least)(outputs - after, V4_MOST_OUTPUTS);
       }
       V4_NAME(multiply_block)(
           x + i, x_stride, tokens, width, block, next, height, i == 0, y + o, y_stride, panel);

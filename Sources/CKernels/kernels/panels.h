@@ -30,8 +30,6 @@ typedef void (*v4_row_decoder)(
 
 V4_INLINE int64_t V4_NAME(round_up)(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
 
-V4_INLINE int64_t V4_NAME(least)(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /// Floats in a row of a panel. One cache line more than the chunk, or all rows would share one set of the first cache.
 V4_INLINE int64_t V4_NAME(panel_stride)(const v4_panel_plan *plan) { return plan->chunk / plan->columns_in_float + 16; }
 

@@ -61,6 +61,8 @@ V4_INLINE void V4_NAME(transpose)(v4_vec rows[V4_LANES]) {
   }
 }
 
+V4_INLINE int64_t V4_NAME(least)(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /// The first `part` floats, 0 in the lanes after them.
 V4_INLINE v4_vec V4_NAME(load)(const float *x, int64_t part) {
   if (part == V4_LANES) return V4_LOAD(x);
