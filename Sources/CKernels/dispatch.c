@@ -2,7 +2,9 @@
 
 #if defined(__linux__)
 #include <malloc.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 extern const v4_kernels v4_kernels_portable;
@@ -36,11 +38,19 @@ const v4_kernels *v4_kernels_at(int64_t index) {
   return index >= 0 && index < available(tables) ? tables[index] : 0;
 }
 
+#if defined(__linux__)
+/// Whether freed memory stays in one heap that ends at the program break.
+static int heap_is_kept;
+#endif
+
 void v4_expect_large(void *start, int64_t bytes) {
 #if defined(__linux__)
   const uintptr_t page = 2 << 20;
   const uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
-  const uintptr_t end = ((uintptr_t)start + (uintptr_t)bytes) / page * page;
+  uintptr_t end = ((uintptr_t)start + (uintptr_t)bytes) / page * page;
+  // What will be taken from a kept heap later is behind it.
+  const uintptr_t heap_end = heap_is_kept ? (uintptr_t)sbrk(0) : 0;
+  if (first < heap_end) end = heap_end;
   if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);  // only a hint: failing changes nothing
 #else
   (void)start, (void)bytes;
@@ -49,10 +59,16 @@ void v4_expect_large(void *start, int64_t bytes) {
 
 void v4_keep_memory(void) {
 #if defined(__GLIBC__)
-  // One heap for all threads, which grows by 64 MiB at least and never shrinks; nothing is mapped for itself.
+  // One heap for all threads, which grows by 1 GiB at least and never shrinks; nothing is mapped for itself.
+  const int growth = 1 << 30;
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
-  mallopt(M_TOP_PAD, 64 << 20);
+  mallopt(M_TOP_PAD, growth);
+  heap_is_kept = 1;
+  const int64_t more_than_is_there = 4 << 20;
+  void *first = malloc((size_t)more_than_is_there);
+  if (first) v4_expect_large(first, more_than_is_there);
+  free(first);
 #endif
 }

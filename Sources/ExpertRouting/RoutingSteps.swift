@@ -175,6 +175,8 @@ extension RoutingSteps {
 ///
 /// - Precondition: a position is between 0 and E − 1.
 /// - Throws: `InputError` never in practice: the result has the shape of the positions.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
 public func gathered<Scalar: RealScalar>(
   _ indices: Tensor<Int>, from values: Tensor<Scalar>
 ) throws(InputError) -> Tensor<Scalar> {

@@ -4,6 +4,10 @@ import Tensors
 // Axes: T tokens, n residual streams, d model width, M mixes.
 
 extension KernelSet {
+  /// Tokens of a range: each copies the projection. The passes over the streams cut alike and walk in turn forwards and
+  /// backwards, so that a pass begins with what the one before it has left in the last cache.
+  private static let leastTokens = 256
+
   /// The twin of `HyperConnectionSteps.mixes`, eqs. (3) to (5).
   ///
   /// - Parameters:
@@ -23,8 +27,7 @@ extension KernelSet {
     return .written([tokens, count]) { y in
       streams.read { x in
         projection.read { weight in
-          // Each range copies the projection.
-          workers.forRanges(of: tokens, multipleOf: 8, atLeast: 256, work: count * columns) { range in
+          workers.forRanges(of: tokens, multipleOf: 8, atLeast: Self.leastTokens, work: count * columns) { range in
             withScratch(kernels.streams.mixes_scratch(Int64(range.count), Int64(count))) { scratch in
               kernels.streams.mixes(
                 x + range.lowerBound * columns, Int64(range.count), Int64(columns), weight.start, Int64(count),
@@ -49,7 +52,8 @@ extension KernelSet {
     return .written([tokens, width]) { y in
       streams.read { x in
         weights.read { weights in
-          workers.forRanges(of: tokens, work: n * width) { range in
+          workers.forRanges(of: tokens, multipleOf: 8, atLeast: Self.leastTokens, work: n * width, backwards: true) {
+            range in
             kernels.streams.weighted_sum(
               x + range.lowerBound * n * width, weights + range.lowerBound * n, Int64(range.count), Int64(n),
               Int64(width), y + range.lowerBound * width)
@@ -80,7 +84,7 @@ extension KernelSet {
         layerOutput.read { layer in
           post.read { post in
             combination.read { combination in
-              workers.forRanges(of: tokens, work: n * n * width) { range in
+              workers.forRanges(of: tokens, multipleOf: 8, atLeast: Self.leastTokens, work: n * n * width) { range in
                 let first = range.lowerBound
                 kernels.streams.post_mix(
                   x + first * n * width, layer + first * width, post + first * n, combination + first * n * n,

@@ -76,7 +76,8 @@ extension KernelSet {
     let rows = x.count / width
     return .written(x.shape) { y in
       x.read { x in
-        workers.forRanges(of: rows, work: 16 * width) { range in
+        // What was written last is read first: a cache may hold it still.
+        workers.forRanges(of: rows, work: 16 * width, backwards: true) { range in
           kernels.elementwise.hadamard(
             x + range.lowerBound * width, Int64(range.count), Int64(width), y + range.lowerBound * width)
         }

@@ -28,10 +28,11 @@ public struct Workers: Equatable, Sendable {
   ///   - multiple: ranges begin at multiples of this
   ///   - least: shorter ranges than this are not worth while, unless a thread would have none
   ///   - work: what an item costs, in floating-point operations or so: little work stays on one thread
+  ///   - backwards: whether the last range comes first
   ///   - body: is called from several threads at once
   func forRanges(
     of count: Int, multipleOf multiple: Int = 1, atLeast least: Int = 1, work: Int = .max,
-    _ body: @Sendable (Range<Int>) -> Void
+    backwards: Bool = false, _ body: @Sendable (Range<Int>) -> Void
   ) {
     let units = (count + multiple - 1) / multiple
     let total = work.multipliedReportingOverflow(by: max(count, 1))
@@ -44,7 +45,8 @@ public struct Workers: Equatable, Sendable {
     let pieces = min(units, max(threads, min(threads * Self.piecesOfAThread, count / max(least, 1))))
     let next = Counter()
     Self.run(onThreads: threads) {
-      while let piece = next.take(below: pieces) {
+      while let taken = next.take(below: pieces) {
+        let piece = backwards ? pieces - 1 - taken : taken
         let first = units * piece / pieces * multiple
         body(first..<min(units * (piece + 1) / pieces * multiple, count))
       }

@@ -10,11 +10,13 @@ import Testing
     let workers = try Workers(threads: threads)
     for count in [0, 1, 2, 7, 31, 32, 33, 1000] {
       for (multiple, least) in [(1, 1), (4, 1), (32, 1), (1, 100), (32, 256)] {
-        let tally = Tally(count)
-        workers.forRanges(of: count, multipleOf: multiple, atLeast: least) { range in
-          tally.add(range, isWellCut: range.lowerBound % multiple == 0 && !range.isEmpty)
+        for backwards in [false, true] {
+          let tally = Tally(count)
+          workers.forRanges(of: count, multipleOf: multiple, atLeast: least, backwards: backwards) { range in
+            tally.add(range, isWellCut: range.lowerBound % multiple == 0 && !range.isEmpty)
+          }
+          #expect(tally.isOne, "\(count) items, ranges at multiples of \(multiple), of \(least) or more")
         }
-        #expect(tally.isOne, "\(count) items, ranges at multiples of \(multiple), of \(least) or more")
       }
     }
   }

@@ -128,16 +128,22 @@ typedef uint32_t v4_uvec __attribute__((ext_vector_type(V4_LANES)));
 typedef uint8_t v4_half_bytes __attribute__((ext_vector_type(V4_LANES / 2)));
 typedef uint64_t v4_longs __attribute__((ext_vector_type(V4_LANES / 2)));
 
+/// Whether a byte of a word is 0.
+V4_INLINE int V4_NAME(has_zero_byte)(uint32_t word) { return ((word - 0x01010101) & ~word & 0x80808080) != 0; }
+
 /// For each lane, of which each holds 8 codes of FP4, the scale of its block: of V4_LANES / 4 bytes each goes to four.
 V4_INLINE v4_vec V4_NAME(scales_of_lanes)(const uint8_t *bytes) {
-  uint32_t word = 0;
+  uint32_t word = 0x7F7F7F7F;
   memcpy(&word, bytes, V4_LANES / 4);
-  v4_uvec places;
-  V4_UNROLL for (int lane = 0; lane < V4_LANES; lane++) places[lane] = (uint32_t)(lane / 4 * 8);
-  const v4_ivec exponents = __builtin_bit_cast(v4_ivec, (v4_uvec)(word) >> places & 0xFF);
-  const v4_vec usual = V4_FLOATS(exponents << 23);
-  const v4_vec most = V4_SELECT(exponents == 0, V4_FLOATS((v4_ivec)(0x00400000)), usual);
-  return V4_SELECT(exponents == 255, V4_FLOATS((v4_ivec)(0x7FC00000)), most);
+  v4_uvec left;  // from the place of a byte to that of the exponent of a float, around the end of the word
+  V4_UNROLL for (int lane = 0; lane < V4_LANES; lane++) left[lane] = (uint32_t)(23 - lane / 4 * 8) & 31;
+  const v4_uvec turned = (v4_uvec)(word) << left | (v4_uvec)(word) >> (-left & 31);
+  const v4_ivec exponents = __builtin_bit_cast(v4_ivec, turned) & 0x7F800000;
+  if (__builtin_expect(V4_NAME(has_zero_byte)(word) || V4_NAME(has_zero_byte)(~word), 0)) {  // 2⁻¹²⁷, or NaN
+    const v4_vec most = V4_SELECT(exponents == 0, V4_FLOATS((v4_ivec)(0x00400000)), V4_FLOATS(exponents));
+    return V4_SELECT(exponents == 0x7F800000, V4_FLOATS((v4_ivec)(0x7FC00000)), most);
+  }
+  return V4_FLOATS(exponents);
 }
 
 /// V4_LANES codes in the order of the matrix, one in the lowest bits of each lane.

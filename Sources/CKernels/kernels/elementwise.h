@@ -34,16 +34,38 @@ static void V4_NAME(rms_norm)(
   }
 }
 
+/// Lanes i and i ^ half change places.
+#if V4_LANES == 16
+#define V4_SWAPPED(v, half)                                                                                      \
+  __builtin_shufflevector(                                                                                       \
+      v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half, 7 ^ half, 8 ^ half, 9 ^ half,  \
+      10 ^ half, 11 ^ half, 12 ^ half, 13 ^ half, 14 ^ half, 15 ^ half)
+#elif V4_LANES == 8
+#define V4_SWAPPED(v, half) \
+  __builtin_shufflevector(v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half, 7 ^ half)
+#else
+#define V4_SWAPPED(v, half) __builtin_shufflevector(v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half)
+#endif
+
+/// Each of the first numbers twice, for `part` lanes.
+V4_INLINE v4_vec V4_NAME(twice)(const float *x, int64_t part) {
+  v4_vec numbers = V4_SPLAT(0);
+  memcpy(&numbers, x, part == V4_LANES ? sizeof(numbers) / 2 : (size_t)part / 2 * sizeof(float));
+  return V4_INTERLEAVE_LOW(numbers, numbers);
+}
+
 /// (a, b) ← (a cos φ − b sin φ, a sin φ + b cos φ), channels 2j and 2j + 1 of the last ones.
 static void V4_NAME(rotate)(
     const float *x, int64_t heads, int64_t width, const float *cosines, const float *sines, int64_t pairs, float *y) {
   const int64_t kept = width - 2 * pairs;
+  v4_vec signs;
+  for (int lane = 0; lane < V4_LANES; lane++) signs[lane] = lane & 1 ? 1 : -1;
   for (int64_t head = 0; head < heads; head++, x += width, y += width) {
-    if (kept > 0) memcpy(y, x, (size_t)kept * sizeof(float));
-    for (int64_t j = 0; j < pairs; j++) {
-      const float a = x[kept + 2 * j], b = x[kept + 2 * j + 1];
-      y[kept + 2 * j] = a * cosines[j] - b * sines[j];
-      y[kept + 2 * j + 1] = a * sines[j] + b * cosines[j];
+    V4_FOR_VECTORS(i, part, kept) V4_NAME(store)(y + i, V4_NAME(load)(x + i, part), part);
+    V4_FOR_VECTORS(i, part, 2 * pairs) {
+      const v4_vec pair = V4_NAME(load)(x + kept + i, part);
+      const v4_vec cosine = V4_NAME(twice)(cosines + i / 2, part), sine = V4_NAME(twice)(sines + i / 2, part);
+      V4_NAME(store)(y + kept + i, cosine * pair + sine * (signs * V4_SWAPPED(pair, 1)), part);
     }
   }
 }
@@ -77,20 +99,6 @@ static void V4_NAME(add)(const float *x, int64_t count, float *y) {
     V4_NAME(store)(y + i, V4_NAME(load)(y + i, part) + V4_NAME(load)(x + i, part), part);
   }
 }
-
-/// H₂ₙ = (Hₙ Hₙ; Hₙ −Hₙ), by butterflies of growing width.
-/// Lanes i and i ^ half change places.
-#if V4_LANES == 16
-#define V4_SWAPPED(v, half)                                                                                      \
-  __builtin_shufflevector(                                                                                       \
-      v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half, 7 ^ half, 8 ^ half, 9 ^ half,  \
-      10 ^ half, 11 ^ half, 12 ^ half, 13 ^ half, 14 ^ half, 15 ^ half)
-#elif V4_LANES == 8
-#define V4_SWAPPED(v, half) \
-  __builtin_shufflevector(v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half, 7 ^ half)
-#else
-#define V4_SWAPPED(v, half) __builtin_shufflevector(v, v, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half)
-#endif
 
 /// One round of the transform inside a vector: a + b in the lower lane of each pair, a − b in the upper one.
 #define V4_ROUND(v, half)                                                             \
@@ -126,6 +134,7 @@ V4_INLINE void V4_NAME(hadamard_row)(const float *x, int64_t width, float scale,
   for (int64_t i = 0; i < width; i += V4_LANES) V4_STORE(y + i, V4_SPLAT(scale) * V4_LOAD(y + i));
 }
 
+/// H₂ₙ = (Hₙ Hₙ; Hₙ −Hₙ), by butterflies of growing width.
 static void V4_NAME(hadamard)(const float *x, int64_t rows, int64_t width, float *y) {
   const float scale = 1 / sqrtf((float)width);
   for (int64_t row = 0; row < rows; row++, x += width, y += width) {

@@ -58,10 +58,14 @@ V4_INLINE v4_vec V4_NAME(logarithm_quotient)(v4_vec u) {
 
 /// The sum of all lanes: halves are added until one lane is left.
 V4_INLINE float V4_NAME(lane_sum)(v4_vec x) {
-  float lanes[V4_LANES];
-  memcpy(lanes, &x, sizeof(lanes));
-  for (int half = V4_LANES / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; lane++) lanes[lane] += lanes[lane + half];
-  }
-  return lanes[0];
+#if V4_LANES == 16
+  typedef float half __attribute__((ext_vector_type(8)));
+  const half eight = x.lo + x.hi;
+  const float __attribute__((ext_vector_type(4))) four = eight.lo + eight.hi;
+#elif V4_LANES == 8
+  const float __attribute__((ext_vector_type(4))) four = x.lo + x.hi;
+#else
+  const v4_vec four = x;
+#endif
+  return (four.x + four.z) + (four.y + four.w);
 }

@@ -16,22 +16,6 @@ static int64_t V4_NAME(multiply_scratch)(void) {
   return V4_MOST_OUTPUTS * V4_MOST_COLUMNS + V4_TILE_TOKENS * V4_PANEL_STRIDE;
 }
 
-/// `height` rows of `width` columns, turned; `height` lanes of it count, the others hold 0. Constants make it fast.
-V4_INLINE void V4_NAME(turn_square)(
-    const float *weight, int64_t stride, const int64_t height, const int64_t width, float *block) {
-  v4_vec square[V4_LANES];
-#pragma clang loop unroll(full)
-  for (int r = 0; r < V4_LANES; r++) {
-    square[r] = V4_SPLAT(0);
-    if (r < height) square[r] = V4_NAME(load)(weight + r * stride, width);
-  }
-  V4_NAME(transpose)(square);
-#pragma clang loop unroll(full)
-  for (int r = 0; r < V4_LANES; r++) {
-    if (r < width) V4_STORE(block + r * V4_BLOCK_OUTPUTS, square[r]);
-  }
-}
-
 /// `count` ≤ V4_BLOCK_OUTPUTS rows of weight, turned: block[i, o], 0 where there is no output.
 V4_INLINE void V4_NAME(turn_weight)(const float *weight, int64_t stride, int64_t count, int64_t columns, float *block) {
   for (int64_t o = 0; o < V4_BLOCK_OUTPUTS; o += V4_LANES) {
@@ -41,9 +25,9 @@ V4_INLINE void V4_NAME(turn_weight)(const float *weight, int64_t stride, int64_t
       const float *corner = weight + o * stride + i;
       float *target = block + i * V4_BLOCK_OUTPUTS + o;
       if (height == V4_LANES && width == V4_LANES) {
-        V4_NAME(turn_square)(corner, stride, V4_LANES, V4_LANES, target);
+        V4_NAME(turn_square)(corner, stride, V4_LANES, V4_LANES, target, V4_BLOCK_OUTPUTS);
       } else {
-        V4_NAME(turn_square)(corner, stride, height, width, target);
+        V4_NAME(turn_square)(corner, stride, height, width, target, V4_BLOCK_OUTPUTS);
       }
     }
   }

@@ -167,42 +167,48 @@ V4_INLINE void V4_NAME(flat_fp8_tile)(
   V4_UNROLL for (int s = 0; s < height * count; s++) totals[s] = sums[s];
 }
 
-/// The same for FP4, in groups of 8 · V4_LANES columns: a lane holds 8 codes that follow each other, and x is packed to
-/// match, x[k][lane] = column 8 · lane + k of the group, 0 beyond the last column.
+/// One group of FP4 of one row: sums[t] += scale · Σ x · code, where a lane holds 8 codes that follow each other. `count`
+/// must be a constant.
+V4_INLINE void V4_NAME(flat_fp4_row)(
+    const float *x, const int count, const uint8_t *codes, const uint8_t *scales, v4_vec table, v4_vec *sums) {
+  v4_ivec bits;
+  memcpy(&bits, codes, sizeof(bits));
+  v4_vec products[V4_FLAT_TOKENS];
+  V4_UNROLL for (int t = 0; t < count; t++) products[t] = V4_SPLAT(0);
+  V4_UNROLL for (int k = 0; k < 8; k++) {
+    const v4_vec values = V4_NAME(fp4)(bits >> 4 * k, table);
+    V4_UNROLL for (int t = 0; t < count; t++) {
+      products[t] = values * V4_LOAD(x + t * V4_FP4_GROUP + k * V4_LANES) + products[t];
+    }
+  }
+  const v4_vec scale = V4_NAME(scales_of_lanes)(scales);
+  V4_UNROLL for (int t = 0; t < count; t++) sums[t] = products[t] * scale + sums[t];
+}
+
+/// The same for FP4, in groups of 8 · V4_LANES columns; x is packed to match, x[k][lane] = column 8 · lane + k of the
+/// group, 0 beyond the last column.
 V4_INLINE void V4_NAME(flat_fp4_tile)(
     const float *x, const int count, int64_t first, int64_t last, const v4_packed_matrix *weight, int64_t row,
     const int height, v4_vec *totals) {
   const uint8_t *codes = weight->codes + row * weight->code_stride;
   const uint8_t *scales = weight->scales + row * weight->scale_stride;
   const v4_vec table = V4_NAME(fp4_table)(1);
-  v4_vec sums[8];
+  v4_vec sums[V4_FLAT_TOKENS];
   V4_UNROLL for (int s = 0; s < height * count; s++) sums[s] = totals[s];
-  for (int64_t i = first; i < last; i += V4_FP4_GROUP) {
+  int64_t i = first;
+  for (; i + V4_FP4_GROUP <= last; i += V4_FP4_GROUP) {
     V4_UNROLL for (int r = 0; r < height; r++) {
-      const uint8_t *block = codes + r * weight->code_stride + i / 2;
-      const uint8_t *block_scales = scales + r * weight->scale_stride + i / V4_FP4_BLOCK;
-      __builtin_prefetch((const void *)((uintptr_t)block + V4_FLAT_AHEAD), 0, 2);
-      uint8_t rest[V4_FP4_GROUP / 2] = {}, rest_scales[V4_LANES / 4] = {};
-      if (last - i < V4_FP4_GROUP) {
-        memcpy(rest, block, (size_t)(last - i) / 2);
-        memcpy(rest_scales, block_scales, (size_t)(last - i) / V4_FP4_BLOCK);
-        block = rest;
-        block_scales = rest_scales;
-      }
-      v4_ivec bits;
-      memcpy(&bits, block, sizeof(bits));
-      v4_vec products[8];
-      V4_UNROLL for (int t = 0; t < count; t++) products[t] = V4_SPLAT(0);
-      V4_UNROLL for (int k = 0; k < 8; k++) {
-        const v4_vec values = V4_NAME(fp4)(bits >> 4 * k, table);
-        V4_UNROLL for (int t = 0; t < count; t++) {
-          const float *token = x + i * count + t * V4_FP4_GROUP + k * V4_LANES;
-          products[t] = values * V4_LOAD(token) + products[t];
-        }
-      }
-      const v4_vec scale = V4_NAME(scales_of_lanes)(block_scales);
-      V4_UNROLL for (int t = 0; t < count; t++) sums[r * count + t] = products[t] * scale + sums[r * count + t];
+      const uint8_t *group = codes + r * weight->code_stride + i / 2;
+      __builtin_prefetch((const void *)((uintptr_t)group + V4_FLAT_AHEAD), 0, 2);
+      V4_NAME(flat_fp4_row)(
+          x + i * count, count, group, scales + r * weight->scale_stride + i / V4_FP4_BLOCK, table, sums + r * count);
     }
+  }
+  for (int r = 0; r < height && i < last; r++) {
+    uint8_t rest[V4_FP4_GROUP / 2] = {}, rest_scales[V4_LANES / 4] = {};
+    memcpy(rest, codes + r * weight->code_stride + i / 2, (size_t)(last - i) / 2);
+    memcpy(rest_scales, scales + r * weight->scale_stride + i / V4_FP4_BLOCK, (size_t)(last - i) / V4_FP4_BLOCK);
+    V4_NAME(flat_fp4_row)(x + i * count, count, rest, rest_scales, table, sums + r * count);
   }
   V4_UNROLL for (int s = 0; s < height * count; s++) totals[s] = sums[s];
 }
@@ -286,9 +292,13 @@ static void V4_NAME(flat_fp4)(
       for (int64_t s = 0; s < count; s++) {
         const float *token = x + (t + s) * x_stride + i;
         float *group = scratch + i * count + s * V4_FP4_GROUP;
-        for (int64_t lane = 0; lane < V4_LANES; lane++) {
-          for (int64_t k = 0; k < 8; k++) {
-            group[k * V4_LANES + lane] = i + 8 * lane < columns ? token[8 * lane + k] : 0;
+        const int64_t lanes = V4_NAME(least)(columns - i, V4_FP4_GROUP) / 8;
+        const int64_t step = V4_NAME(least)(8, V4_LANES);
+        for (int64_t k = 0; k < 8; k += step) {
+          if (lanes == V4_LANES) {
+            V4_NAME(turn_square)(token + k, 8, V4_LANES, step, group + k * V4_LANES, V4_LANES);
+          } else {
+            V4_NAME(turn_square)(token + k, 8, lanes, step, group + k * V4_LANES, V4_LANES);
           }
         }
       }

@@ -3,29 +3,50 @@
 #define V4_MIX_TOKENS (V4_LANES == 16 ? 8 : 4) // at a time
 #define V4_MIX_ROWS 3                          // of the projection at a time: with the tokens 24 or 12 registers
 #define V4_MIX_COLUMNS 4096                    // of the projection, all rows of it, which stay in the second cache
-#define V4_MIX_PART 512                        // of these: the tokens' stay in the first cache
+#define V4_MIX_PART 256                        // of these: the tokens' stay in the first cache, and the next ones
 // What is used again is copied first: in place rows lie a power of two apart and would share one cache set.
 #define V4_MIX_STRIDE (V4_MIX_COLUMNS + 16)
 #define V4_PART_STRIDE (V4_MIX_PART + 16)
 
+/// Between the sums of two tokens, each of them in lanes: the mixes, rows beyond the last one, which repeat it and are
+/// not used, and the squares.
+V4_INLINE int64_t V4_NAME(mix_sums)(int64_t mixes) { return (mixes + V4_MIX_ROWS + 1) * V4_LANES; }
+
 static int64_t V4_NAME(mixes_scratch)(int64_t tokens, int64_t mixes) {
-  return V4_MIX_TOKENS * ((mixes + V4_MIX_ROWS) * V4_LANES + V4_PART_STRIDE) + mixes * V4_MIX_STRIDE + tokens;
+  return V4_MIX_TOKENS * (V4_NAME(mix_sums)(mixes) + 2 * V4_PART_STRIDE) + mixes * V4_MIX_STRIDE + tokens;
+}
+
+/// Copies a row to y, with zeros up to a whole vector, and adds its squares to the lanes of a sum.
+V4_INLINE void V4_NAME(copy_and_square)(const float *x, int64_t count, float *y, float *squares) {
+  v4_vec sum = V4_LOAD(squares);
+  for (int64_t i = 0; i < count; i += V4_LANES) {
+    const v4_vec part = V4_NAME(load)(x + i, V4_NAME(least)(count - i, V4_LANES));
+    V4_STORE(y + i, part);
+    sum = part * part + sum;
+  }
+  V4_STORE(squares, sum);
 }
 
 /// sums[t, r] += weight[r] · x[t] lane by lane, lanes along the columns; `row_sums` floats lie between tokens. On the way
-/// it asks for a row that comes next.
+/// it does what `copy_and_square` does with a row that comes next (if there is one), and asks for one after that.
 V4_INLINE void V4_NAME(mix_tile)(
-    const float *x, const float *const *weight, int64_t columns, const float *coming, float *sums,
-    int64_t row_sums) {
+    const float *x, const float *const *weight, int64_t columns, const float *next, float *copy, float *squares,
+    const float *coming, float *sums, int64_t row_sums) {
   v4_vec tile[V4_MIX_ROWS][V4_MIX_TOKENS];
 #pragma clang loop unroll(full)
   for (int r = 0; r < V4_MIX_ROWS; r++) {
 #pragma clang loop unroll(full)
     for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = V4_LOAD(sums + t * row_sums + r * V4_LANES);
   }
+  v4_vec square = V4_LOAD(squares);
   for (int64_t i = 0; i < columns; i += V4_LANES) {
-    const int64_t part = columns - i < V4_LANES ? columns - i : V4_LANES;
+    const int64_t part = V4_NAME(least)(columns - i, V4_LANES);
     __builtin_prefetch(coming + i, 0, 2);
+    if (next) {
+      const v4_vec copied = V4_NAME(load)(next + i, part);
+      V4_STORE(copy + i, copied);
+      square = copied * copied + square;
+    }
     v4_vec rows[V4_MIX_ROWS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < V4_MIX_ROWS; r++) rows[r] = V4_NAME(load)(weight[r] + i, part);
@@ -36,6 +57,7 @@ V4_INLINE void V4_NAME(mix_tile)(
       for (int r = 0; r < V4_MIX_ROWS; r++) tile[r][t] = rows[r] * token + tile[r][t];
     }
   }
+  V4_STORE(squares, square);
 #pragma clang loop unroll(full)
   for (int r = 0; r < V4_MIX_ROWS; r++) {
 #pragma clang loop unroll(full)
@@ -43,39 +65,43 @@ V4_INLINE void V4_NAME(mix_tile)(
   }
 }
 
-/// Copies a row to y, with zeros up to a whole vector, and gives Σ x².
-V4_INLINE float V4_NAME(copy_and_square)(const float *x, int64_t count, float *y) {
-  v4_vec sums[2] = {V4_SPLAT(0), V4_SPLAT(0)};
-  for (int64_t i = 0; i < count; i += V4_LANES) {
-    const v4_vec part = V4_NAME(load)(x + i, count - i < V4_LANES ? count - i : V4_LANES);
-    V4_STORE(y + i, part);
-    sums[i / V4_LANES % 2] = part * part + sums[i / V4_LANES % 2];
-  }
-  return V4_NAME(lane_sum)(sums[0] + sums[1]);
-}
-
 /// `columns` of `count` ≤ V4_MIX_TOKENS tokens: y[t, m] += Σ weight[m] · x[t], and squares[t] += Σ x[t]².
 V4_INLINE void V4_NAME(mix_tokens)(
     const float *x, int64_t x_stride, int64_t count, int64_t columns, const float *weight, int64_t weight_stride,
     int64_t mixes, float *squares, float *y, float *scratch) {
-  const int64_t row_sums = (mixes + V4_MIX_ROWS) * V4_LANES;  // rows beyond the last one repeat it, and are not used
-  float *sums = scratch, *tokens = scratch + V4_MIX_TOKENS * row_sums;
-  memset(sums, 0, (size_t)(V4_MIX_TOKENS * (row_sums + V4_PART_STRIDE)) * sizeof(float));
+  const int64_t row_sums = V4_NAME(mix_sums)(mixes);
+  float *sums = scratch, *square_sums = sums + row_sums - V4_LANES;
+  float *here = sums + V4_MIX_TOKENS * row_sums, *there = here + V4_MIX_TOKENS * V4_PART_STRIDE;
+  memset(scratch, 0, (size_t)(V4_MIX_TOKENS * (row_sums + 2 * V4_PART_STRIDE)) * sizeof(float));
+  for (int64_t t = 0; t < count; t++) {
+    V4_NAME(copy_and_square)(
+        x + t * x_stride, V4_NAME(least)(columns, V4_MIX_PART), here + t * V4_PART_STRIDE, square_sums + t * row_sums);
+  }
   for (int64_t i = 0; i < columns; i += V4_MIX_PART) {
-    const int64_t width = columns - i < V4_MIX_PART ? columns - i : V4_MIX_PART;
-    for (int64_t t = 0; t < count; t++) {
-      squares[t] += V4_NAME(copy_and_square)(x + t * x_stride + i, width, tokens + t * V4_PART_STRIDE);
-    }
+    const int64_t width = V4_NAME(least)(columns - i, V4_MIX_PART);
+    const float *next = x + i + width;
+    const int64_t next_width = V4_NAME(least)(columns - i - width, V4_MIX_PART);
+    int64_t copied = 0;
     for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS) {
       const float *rows[V4_MIX_ROWS];
-      for (int64_t r = 0; r < V4_MIX_ROWS; r++) {
-        rows[r] = weight + (m + r < mixes ? m + r : mixes - 1) * weight_stride + i;
-      }
-      const float *coming = x + (V4_MIX_TOKENS + m / V4_MIX_ROWS % V4_MIX_TOKENS) * x_stride + i;
-      V4_NAME(mix_tile)(tokens, rows, width, coming, sums + m * V4_LANES, row_sums);
+      for (int64_t r = 0; r < V4_MIX_ROWS; r++) rows[r] = weight + V4_NAME(least)(m + r, mixes - 1) * weight_stride + i;
+      const int copies = copied < count && next_width == width;
+      V4_NAME(mix_tile)(
+          here, rows, width, copies ? next + copied * x_stride : NULL, there + copied * V4_PART_STRIDE,
+          square_sums + copied % V4_MIX_TOKENS * row_sums,
+          x + (V4_MIX_TOKENS + m / V4_MIX_ROWS % V4_MIX_TOKENS) * x_stride + i, sums + m * V4_LANES, row_sums);
+      copied += copies;
     }
+    for (; copied < count && next_width > 0; copied++) {
+      V4_NAME(copy_and_square)(
+          next + copied * x_stride, next_width, there + copied * V4_PART_STRIDE, square_sums + copied * row_sums);
+    }
+    float *turn = here;
+    here = there;
+    there = turn;
   }
   for (int64_t t = 0; t < count; t++) {
+    squares[t] += V4_NAME(lane_sum)(V4_LOAD(square_sums + t * row_sums));
     for (int64_t m = 0; m < mixes; m++) {
       y[t * mixes + m] += V4_NAME(lane_sum)(V4_LOAD(sums + t * row_sums + m * V4_LANES));
     }
@@ -85,7 +111,7 @@ V4_INLINE void V4_NAME(mix_tokens)(
 static void V4_NAME(mixes)(
     const float *x, int64_t tokens, int64_t columns, const float *weight, int64_t mixes, float epsilon, float *y,
     float *scratch) {
-  float *copied = scratch + V4_MIX_TOKENS * ((mixes + V4_MIX_ROWS) * V4_LANES + V4_PART_STRIDE);
+  float *copied = scratch + V4_MIX_TOKENS * (V4_NAME(mix_sums)(mixes) + 2 * V4_PART_STRIDE);
   float *squares = copied + mixes * V4_MIX_STRIDE;
   for (int64_t t = 0; t < tokens; t++) squares[t] = 0;
   for (int64_t s = 0; s < tokens * mixes; s++) y[s] = 0;
@@ -154,10 +180,11 @@ V4_INLINE void V4_NAME(settle)(void) {
 #endif
 }
 
+/// From the last token to the first: of the streams that `mixes` has just read the last caches still hold the end.
 static void V4_NAME(weighted_sum)(
     const float *x, const float *weights, int64_t tokens, int64_t streams, int64_t width, float *y) {
   const int large = tokens * width * (int64_t)sizeof(float) >= V4_LARGE;
-  for (int64_t t = 0; t < tokens; t++) {
+  for (int64_t t = tokens - 1; t >= 0; t--) {
     const float *source = x + t * streams * width;
     if (streams == 4) {
       V4_NAME(mixed_row)(source, 4, width, weights + t * 4, 1, NULL, 0, large, y + t * width);

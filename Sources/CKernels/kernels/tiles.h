@@ -24,44 +24,24 @@
 /// The first whole vector at or after p.
 #define V4_ALIGNED(p) ((float *)(((uintptr_t)(p) + 4 * V4_LANES - 1) & ~(uintptr_t)(4 * V4_LANES - 1)))
 
-typedef float v4_quad __attribute__((vector_size(16)));
-typedef float v4_quad_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
-
 /// How many vectors hold the heads.
 V4_INLINE int64_t V4_NAME(head_vectors)(int64_t heads) { return (heads + V4_LANES - 1) / V4_LANES; }
-
-/// y[i, r] = x[r, i] for 4 rows and 4 columns.
-V4_INLINE void V4_NAME(transpose_quad)(const float *x, int64_t x_stride, float *y, int64_t y_stride) {
-  v4_quad row[4], low[2], high[2];
-  V4_UNROLLED for (int r = 0; r < 4; r++) row[r] = *(const v4_quad_unaligned *)(x + r * x_stride);
-  V4_UNROLLED for (int half = 0; half < 2; half++) {  // of the rows: their columns 0 and 1, and their columns 2 and 3
-    low[half] = __builtin_shufflevector(row[2 * half], row[2 * half + 1], 0, 4, 1, 5);
-    high[half] = __builtin_shufflevector(row[2 * half], row[2 * half + 1], 2, 6, 3, 7);
-  }
-  *(v4_quad_unaligned *)y = __builtin_shufflevector(low[0], low[1], 0, 1, 4, 5);
-  *(v4_quad_unaligned *)(y + y_stride) = __builtin_shufflevector(low[0], low[1], 2, 3, 6, 7);
-  *(v4_quad_unaligned *)(y + 2 * y_stride) = __builtin_shufflevector(high[0], high[1], 0, 1, 4, 5);
-  *(v4_quad_unaligned *)(y + 3 * y_stride) = __builtin_shufflevector(high[0], high[1], 2, 3, 6, 7);
-}
 
 /// Packs a query [h, c].
 static void V4_NAME(pack_query)(const float *query, int64_t heads, int64_t width, float *packed) {
   const int64_t vectors = V4_NAME(head_vectors)(heads);
-  for (int64_t vector = 0; vector < vectors; vector += 2) {
-    const int64_t lanes = (vectors - vector > 1 ? 2 : 1) * V4_LANES;
-    float *block = packed + vector * V4_LANES * width;
-    for (int64_t lane = 0; lane < lanes; lane += 4) {
-      const int64_t head = vector * V4_LANES + lane;
-      int64_t i = 0;
-      if (head + 4 <= heads) {
-        for (; i + 4 <= width; i += 4) {
-          V4_NAME(transpose_quad)(query + head * width + i, width, block + i * lanes + lane, lanes);
-        }
-      }
-      for (; i < width; i++) {
-        for (int64_t r = 0; r < 4; r++) {
-          block[i * lanes + lane + r] = head + r < heads ? query[(head + r) * width + i] : 0;
-        }
+  for (int64_t vector = 0; vector < vectors; vector++) {
+    const int64_t head = vector * V4_LANES, filled = V4_NAME(least)(heads - head, V4_LANES);
+    const int is_alone = vector % 2 == 0 && vector + 1 == vectors;
+    float *block = packed + (vector - vector % 2) * V4_LANES * width + vector % 2 * V4_LANES;
+    const int64_t stride = is_alone ? V4_LANES : 2 * V4_LANES;
+    for (int64_t i = 0; i < width; i += V4_LANES) {
+      const float *corner = query + head * width + i;
+      for (int64_t r = V4_LANES; r < 2 * V4_LANES && head + r < heads; r++) __builtin_prefetch(corner + r * width, 0, 3);
+      if (filled == V4_LANES && width - i >= V4_LANES) {
+        V4_NAME(turn_square)(corner, width, V4_LANES, V4_LANES, block + i * stride, stride);
+      } else {
+        V4_NAME(turn_square)(corner, width, filled, V4_NAME(least)(width - i, V4_LANES), block + i * stride, stride);
       }
     }
   }

@@ -78,3 +78,20 @@ V4_INLINE void V4_NAME(store)(float *y, v4_vec x, int64_t part) {
     memcpy(y, &x, (size_t)part * sizeof(float));
   }
 }
+
+/// y[i, r] = x[r, i] for `height` rows and `width` columns, at most a square of lanes; a row of y is a whole vector, with 0
+/// where there is no row of x. Constants make it fast.
+V4_INLINE void V4_NAME(turn_square)(
+    const float *x, int64_t x_stride, const int64_t height, const int64_t width, float *y, int64_t y_stride) {
+  v4_vec square[V4_LANES];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < V4_LANES; r++) {
+    square[r] = V4_SPLAT(0);
+    if (r < height) square[r] = V4_NAME(load)(x + r * x_stride, width);
+  }
+  V4_NAME(transpose)(square);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < V4_LANES; r++) {
+    if (r < width) V4_STORE(y + r * y_stride, square[r]);
+  }
+}

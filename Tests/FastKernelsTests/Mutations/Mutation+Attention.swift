@@ -23,9 +23,8 @@ extension Mutation {
       "who sees nothing gets what was there"),
     Mutation("attention.h", "if (h >= heads) continue;", "if (h > heads) continue;", "a head too many is written"),
     Mutation(
-      "tiles.h", "__builtin_shufflevector(low[0], low[1], 2, 3, 6, 7)",
-      "__builtin_shufflevector(low[0], low[1], 2, 3, 4, 5)", "a square is not wholly turned"),
-    Mutation("tiles.h", "query[(head + r) * width + i]", "query[head * width + i]", "one head for four"),
+      "tiles.h", "+ vector % 2 * V4_LANES;", "+ 0 * V4_LANES;", "the second vector of heads in the place of the first"),
+    Mutation("tiles.h", "query + head * width + i;", "query + i;", "the first vector of heads is packed again"),
     Mutation("tiles.h", "sums[r][v] + value * q[v]", "sums[r][v] + value * q[0]", "the first vector of heads again"),
   ]
 

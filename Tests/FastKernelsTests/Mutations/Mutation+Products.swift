@@ -1,6 +1,6 @@
 extension Mutation {
   static let ofProducts = [
-    Mutation("linear.h", "if (r < height)", "if (r + 1 < height)", "the last output of a square is left out"),
+    Mutation("vector.h", "if (r < height)", "if (r + 1 < height)", "the last output of a square is left out"),
     Mutation("linear.h", "token * high + sums[t][1]", "token * low + sums[t][1]", "the other half of the outputs"),
     Mutation("linear.h", "if (!fresh) {", "if (0) {", "only the last columns count"),
     Mutation("linear.h", "next, height, i == 0,", "next, height, 0,", "sums begin with what y held"),

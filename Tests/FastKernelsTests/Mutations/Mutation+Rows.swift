@@ -6,7 +6,8 @@ extension Mutation {
     Mutation(
       "elementwise.h", "weight ? normalized * V4_NAME(load)(weight + i, part) : normalized", "normalized",
       "the norm has no weight"),
-    Mutation("elementwise.h", "a * cosines[j] - b * sines[j]", "a * cosines[j] + b * sines[j]", "a wrong sign"),
+    Mutation("elementwise.h", "lane & 1 ? 1 : -1;", "lane & 1 ? -1 : 1;", "turned the other way"),
+    Mutation("elementwise.h", "V4_INTERLEAVE_LOW(numbers, numbers)", "numbers", "angles of other pairs"),
     Mutation("elementwise.h", "kept = width - 2 * pairs;", "kept = 0;", "the first channels are turned"),
     Mutation("elementwise.h", "V4_SELECT(logit > V4_SPLAT(0), above, below)", "above", "small affinities cancel"),
     Mutation(
@@ -42,8 +43,6 @@ extension Mutation {
       "functions.h", "V4_SELECT(x < V4_SPLAT(0.0f), e, one)", "V4_SELECT(x < V4_SPLAT(0.0f), one, e)",
       "the other side of the sigmoid"),
     Mutation("functions.h", "V4_SPLAT(1.0f / 9)", "V4_SPLAT(1.0f / 8)", "a wrong coefficient of the logarithm"),
-    Mutation(
-      "functions.h", "half = V4_LANES / 2; half > 0", "half = V4_LANES / 2; half > 1", "half of the lanes are not added"
-    ),
+    Mutation("functions.h", "+ (four.y + four.w)", "", "half of the lanes are not added"),
   ]
 }

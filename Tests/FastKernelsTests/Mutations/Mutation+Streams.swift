@@ -4,14 +4,20 @@ extension Mutation {
       "streams.h", "tile[r][t] = V4_LOAD(sums + t * row_sums + r * V4_LANES);", "tile[r][t] = V4_SPLAT(0);",
       "only the last part of the columns counts"),
     Mutation(
-      "streams.h", "squares[t] += V4_NAME(copy_and_square)", "squares[t] = V4_NAME(copy_and_square)",
+      "streams.h", "squares[t] += V4_NAME(lane_sum)", "squares[t] = V4_NAME(lane_sum)",
       "squares of the last columns only"),
+    Mutation(
+      "streams.h", "square = copied * copied + square;", "square = copied * copied;", "squares are lost on the way"),
+    Mutation("streams.h", "sum = part * part + sum;", "sum = part * part;", "squares are lost at the beginning"),
+    Mutation(
+      "streams.h", "copies ? next + copied * x_stride : NULL", "copies ? next : NULL", "the next columns of one token"),
+    Mutation("streams.h", "    here = there;\n", "", "parts take turns only once"),
     Mutation("streams.h", "/ (float)columns + epsilon);", "/ (float)columns);", "no ε in the root"),
     Mutation(
       "streams.h", "y[t * mixes + m] += V4_NAME(lane_sum)", "y[t * mixes + m] = V4_NAME(lane_sum)",
       "products of the last columns only"),
-    Mutation("streams.h", "lane_sum)(sums[0] + sums[1])", "lane_sum)(sums[0])", "half of the squares are lost"),
-    Mutation("streams.h", "width, tokens + t * V4_PART_STRIDE)", "width, tokens)", "the last token takes all places"),
+    Mutation(
+      "streams.h", "NULL, there + copied * V4_PART_STRIDE", "NULL, there", "the last token takes all places"),
     Mutation(
       "streams.h", "copied + m * V4_MIX_STRIDE, weight + m * columns + i",
       "copied + m * V4_MIX_STRIDE, weight + m * columns",
