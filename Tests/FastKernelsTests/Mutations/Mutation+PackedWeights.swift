@@ -7,12 +7,13 @@ extension Mutation {
       "packed.h", "V4_NAME(fp4)(bits >> 4 * k, table)", "V4_NAME(fp4)(bits >> 4 * (k ^ 1), table)",
       "nibbles are swapped"),
     Mutation(
-      "packed.h", "(token + k, 8, lanes, step,", "(token + k, 8, lanes - 1, step,", "the last columns of x are dropped"),
+      "packed.h", "(token + k, 8, lanes, step,", "(token + k, 8, lanes - 1, step,", "the last columns of x are dropped",
+      leastLanes: 8),
     Mutation(
       "packed.h", "i / 2, (size_t)(last - i) / 2);", "i / 2, (size_t)(last - i) / 4);",
-      "half of the last columns of FP4 are dropped"),
+      "half of the last columns of FP4 are dropped", leastLanes: 8),
     Mutation(
-      "codes.h", "(uint32_t)(23 - lane / 4 * 8) & 31;", "23;", "the scale of the first block again"),
+      "codes.h", "(uint32_t)(23 - lane / 4 * 8) & 31;", "23;", "the scale of the first block again", leastLanes: 8),
     Mutation(
       "codes.h", "V4_SELECT(exponents == 0, V4_FLOATS((v4_ivec)(0x00400000)), V4_FLOATS(exponents))",
       "V4_FLOATS(exponents)", "a scale of 2⁻¹²⁷ is 0"),

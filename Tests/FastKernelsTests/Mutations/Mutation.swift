@@ -9,12 +9,15 @@ struct Mutation: Sendable, CustomStringConvertible {
   let replacement: String
   /// What is wrong then.
   let mistake: String
+  /// In vectors of fewer lanes it changes nothing.
+  let leastLanes: Int
 
-  init(_ file: String, _ text: String, _ replacement: String, _ mistake: String) {
+  init(_ file: String, _ text: String, _ replacement: String, _ mistake: String, leastLanes: Int = 4) {
     self.file = "kernels/\(file)"
     self.text = text
     self.replacement = replacement
     self.mistake = mistake
+    self.leastLanes = leastLanes
   }
 
   var description: String { "\(file): \(mistake)" }
