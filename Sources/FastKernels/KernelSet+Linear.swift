@@ -116,6 +116,6 @@ extension KernelSet {
 
   /// Up to this many tokens memory is the limit, and the kernel that reads each weight once is the faster one.
   private static let fewTokens = 16
-  /// Of outputs or tokens: for fewer, what is copied for them would take more than 3 % of the time.
-  private static let leastRange = 256
+  /// Of outputs or tokens: for fewer, what is copied for them would take more than 2 % of the time.
+  private static let leastRange = 512
 }

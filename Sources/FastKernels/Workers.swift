@@ -42,15 +42,34 @@ public struct Workers: Equatable, Sendable {
       if count > 0 { body(0..<count) }
       return
     }
-    let pieces = min(units, max(threads, min(threads * Self.piecesOfAThread, count / max(least, 1))))
+    let pieces = Self.pieces(of: units, threads: threads, atLeast: (least + multiple - 1) / multiple)
     let next = Counter()
     Self.run(onThreads: threads) {
-      while let taken = next.take(below: pieces) {
-        let piece = backwards ? pieces - 1 - taken : taken
-        let first = units * piece / pieces * multiple
-        body(first..<min(units * (piece + 1) / pieces * multiple, count))
+      while let taken = next.take(below: pieces.count) {
+        let piece = pieces[taken]
+        let units = backwards ? units - piece.upperBound..<units - piece.lowerBound : piece
+        body(units.lowerBound * multiple..<min(units.upperBound * multiple, count))
       }
     }
+  }
+
+  /// Cuts units into pieces that get smaller, so that threads end at nearly the same time; where there are few, into equal
+  /// ones, as many for each thread.
+  ///
+  /// - Parameter least: units of a piece, unless a thread would have none
+  static func pieces(of units: Int, threads: Int, atLeast least: Int) -> [Range<Int>] {
+    let equal = max(units / max(least, 1) / threads, 1) * threads
+    let smallest = max(least, units / (smallPiecesOfAThread * threads), 1)
+    var pieces: [Range<Int>] = []
+    var first = 0
+    while first < units {
+      let share =
+        equal < 4 * threads
+        ? (units + equal - 1) / equal : max(smallest, (units - first) / (partsOfWhatIsLeft * threads))
+      pieces.append(first..<min(first + share, units))
+      first += share
+    }
+    return pieces
   }
 
   /// Calls a body on up to so many threads at the same time, at least once.
@@ -81,8 +100,10 @@ public struct Workers: Equatable, Sendable {
     }
   }
 
-  /// Pieces are taken as threads come free; a few for each even out what the system does beside.
-  private static let piecesOfAThread = 8
+  /// What a thread takes of the work that is left, as one part of so many for each thread.
+  private static let partsOfWhatIsLeft = 3
+  /// The last pieces even out what the system does beside.
+  private static let smallPiecesOfAThread = 16
   /// Less than this is done before a second thread has woken up.
   private static let workOfOneThread = 50_000
 }

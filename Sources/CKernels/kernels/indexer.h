@@ -68,7 +68,7 @@ static void V4_NAME(scores)(
 #define V4_SORT_DIGITS 256
 
 static int64_t V4_NAME(top_k_scratch)(int64_t count, int64_t k) {
-  return (count + (k < count ? k + 1 : count) + 1) * (int64_t)sizeof(uint64_t);
+  return (count + (k < count ? k + 1 : count) + 1 + 4 * V4_LANES) * (int64_t)sizeof(uint64_t);
 }
 
 /// A number that is smaller if the score is higher. −0 has the key of +0.
@@ -179,18 +179,34 @@ static void V4_NAME(sort_by_key)(uint64_t *candidates, int64_t count, uint64_t *
   }
 }
 
-/// Up to this many candidates are kept in order while the scores go by.
-#define V4_FEW 32
+/// So many candidates are found one by one.
+#define V4_FEW 16
+/// Scores that are looked at together.
+#define V4_FEW_STEP (4 * V4_LANES)
 
-/// Writes the `wanted` (at most V4_FEW) best candidates, best first.
-V4_INLINE void V4_NAME(few_best)(const float *scores, int64_t count, int64_t wanted, uint64_t *candidates) {
-  int64_t kept = 0;
-  for (int64_t index = 0; index < count; index++) {
-    const uint64_t candidate = (uint64_t)V4_NAME(key)(scores[index]) << 32 | (uint64_t)index;
-    if (kept == wanted && candidate > candidates[kept - 1]) continue;
-    int64_t place = kept < wanted ? kept++ : kept - 1;
-    for (; place > 0 && candidates[place - 1] > candidate; place--) candidates[place] = candidates[place - 1];
-    candidates[place] = candidate;
+/// Writes the `wanted` (at most V4_FEW) best candidates, best first: round by round the first of the highest scores that
+/// are left. `left` has room for V4_FEW_STEP scores more than there are.
+V4_INLINE void V4_NAME(few_best)(
+    const float *scores, int64_t count, int64_t wanted, float *left, uint64_t *candidates) {
+  const int64_t end = (count + V4_FEW_STEP - 1) / V4_FEW_STEP * V4_FEW_STEP;
+  memcpy(left, scores, (size_t)count * sizeof(float));
+  for (int64_t index = count; index < end; index++) left[index] = NAN;  // which is not above anything, nor equal to it
+  for (int64_t c = 0; c < wanted; c++) {
+    v4_vec highest[4];
+    V4_UNROLLED for (int v = 0; v < 4; v++) highest[v] = V4_SPLAT(-INFINITY);
+    for (int64_t first = 0; first < end; first += V4_FEW_STEP) {
+      V4_UNROLLED for (int v = 0; v < 4; v++) {
+        const v4_vec part = V4_LOAD(left + first + v * V4_LANES);
+        highest[v] = part > highest[v] ? part : highest[v];
+      }
+    }
+    V4_UNROLLED for (int v = 1; v < 4; v++) highest[0] = highest[v] > highest[0] ? highest[v] : highest[0];
+    const v4_vec best = V4_SPLAT(__builtin_reduce_max(highest[0]));
+    int64_t index = 0;
+    while (!__builtin_reduce_or(V4_LOAD(left + index) == best)) index += V4_LANES;
+    while (left[index] != best[0]) index++;
+    candidates[c] = (uint64_t)index;
+    left[index] = NAN;
   }
 }
 
@@ -203,7 +219,7 @@ static int64_t V4_NAME(top_k)(
   const int64_t wanted = k < count ? k + 1 : count;
   uint64_t *candidates = (uint64_t *)(((uintptr_t)scratch + 7) & ~(uintptr_t)7), *other = candidates + count;
   if (wanted <= V4_FEW) {
-    V4_NAME(few_best)(scores, count, wanted, candidates);
+    V4_NAME(few_best)(scores, count, wanted, (float *)(candidates + wanted), candidates);
   } else {
     if (wanted < count) {
       V4_NAME(best)(scores, count, wanted, candidates);
@@ -220,5 +236,6 @@ static int64_t V4_NAME(top_k)(
 }
 
 #undef V4_FEW
+#undef V4_FEW_STEP
 #undef V4_SEARCH_DIGITS
 #undef V4_SORT_DIGITS

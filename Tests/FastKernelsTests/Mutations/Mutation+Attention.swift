@@ -52,11 +52,10 @@ extension Mutation {
       "indexer.h", "      candidates[index] = (uint64_t)V4", "      candidates[count - 1 - index] = (uint64_t)V4",
       "the last one of equals first"),
     Mutation(
-      "indexer.h", "&& candidate > candidates[kept - 1]) continue;", "&& candidate > candidates[0]) continue;",
-      "only what is better than the best takes a place"),
+      "indexer.h", "    while (left[index] != best[0]) index++;\n", "", "the first of the lanes beside the best one"),
     Mutation(
-      "indexer.h", "candidates[place - 1] > candidate; place--", "candidates[place - 1] < candidate; place--",
-      "few candidates in the wrong order"),
+      "indexer.h", "    candidates[c] = (uint64_t)index;\n    left[index] = NAN;",
+      "    candidates[c] = (uint64_t)index;", "the best one again and again"),
     Mutation("indexer.h", "ties <= rank;", "ties < rank;", "one of the equals too few"),
     Mutation(
       "indexer.h", "left > wanted && shift >= 0;", "left > wanted && shift > 0;", "the lowest bits do not count"),
