@@ -37,12 +37,15 @@ extension Benchmark {
     let numbers = setting.configuration
     let streams = randomTensor([1, numbers.streams, numbers.width], seed: 16)
     let ids = Tensor(repeating: 0, shape: [1])
-    var state = try model.filledState(block.attention.layout, position: setting.position)
-    // The first tokens let the state grow to where it has room for the next ones.
-    for _ in 0..<8 { _ = try block(streams, tokenIDs: ids, state: &state, hooks: .none) }
-    return Preparation(work: model.layerWork(block, setting, start: setting.position)) {
-      _ = try block(streams, tokenIDs: ids, state: &state, hooks: .none)
+    func after(_ position: Int) throws -> Preparation {
+      var state = try model.filledState(block.attention.layout, position: position)
+      // The first tokens let the state grow to where it has room for the next ones.
+      for _ in 0..<8 { _ = try block(streams, tokenIDs: ids, state: &state, hooks: .none) }
+      return Preparation(work: model.layerWork(block, setting, start: position), moved: after) {
+        _ = try block(streams, tokenIDs: ids, state: &state, hooks: .none)
+      }
     }
+    return try after(setting.position)
   }
 }
 

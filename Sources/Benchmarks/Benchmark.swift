@@ -44,6 +44,8 @@ public struct Benchmark: Sendable {
   /// What is timed, and how much work it is.
   struct Preparation {
     let work: Work
+    /// Makes the same with the same weights after another number of tokens, where one is decoded.
+    var moved: ((_ position: Int) throws -> Preparation)?
     let run: () throws -> Void
   }
 }
@@ -94,6 +96,8 @@ public final class PreparedBenchmark {
   public let size: Int
   public let position: Int
   private let unit: String
+  /// Positions are below this.
+  private let end: Int
   private let preparation: Benchmark.Preparation
 
   /// - Parameters:
@@ -108,15 +112,36 @@ public final class PreparedBenchmark {
     position: Int = Benchmark.decodePosition
   ) throws {
     guard size >= 1 else { throw InputError("bench", "\(benchmark.unit) must be at least 1, got \(size)") }
-    guard (0..<configuration.maximumPositions - Benchmark.decodeRoom).contains(position) else {
-      throw InputError("bench", "position \(position) leaves no room before \(configuration.maximumPositions)")
-    }
+    let end = configuration.maximumPositions - Benchmark.decodeRoom
+    try Self.requirePosition(position, below: end)
     id = benchmark.id
     unit = benchmark.unit
     self.size = size
     self.position = position
+    self.end = end
     preparation = try benchmark.prepare(
       .init(configuration: configuration, kernels: kernels, size: size, position: position))
+  }
+
+  private init(_ other: PreparedBenchmark, at position: Int, _ preparation: Benchmark.Preparation) {
+    (id, unit, size, end) = (other.id, other.unit, other.size, other.end)
+    self.position = position
+    self.preparation = preparation
+  }
+
+  /// The same after another number of tokens, with weights that both share.
+  ///
+  /// - Returns: nil where nothing is decoded
+  /// - Throws: `InputError` for a position that leaves no room.
+  public func moved(to position: Int) throws -> PreparedBenchmark? {
+    try Self.requirePosition(position, below: end)
+    return try preparation.moved.map { PreparedBenchmark(self, at: position, try $0(position)) }
+  }
+
+  private static func requirePosition(_ position: Int, below end: Int) throws(InputError) {
+    guard (0..<end).contains(position) else {
+      throw InputError("bench", "position \(position) leaves no room before \(end + Benchmark.decodeRoom)")
+    }
   }
 
   /// How much work a run is.

@@ -9,7 +9,8 @@ import Tensors
 public struct BenchmarkServer {
   private let kernels: KernelSet
   private let configuration: ModelConfiguration
-  private var prepared: PreparedBenchmark?
+  /// One benchmark at one size, at all the positions that it was asked for.
+  private var prepared: [PreparedBenchmark] = []
 
   /// Widths and kernels of everything that is asked for.
   public init(_ configuration: ModelConfiguration, kernels: KernelSet) {
@@ -53,16 +54,28 @@ public struct BenchmarkServer {
     let benchmark = try Benchmark.named(request.case)
     guard let size = request.tokens else { throw InputError("bench", "\(request.case) needs tokens") }
     let position = request.position ?? Benchmark.decodePosition
-    if prepared?.id != benchmark.id || prepared?.size != size || prepared?.position != position {
-      prepared = nil  // before the next one is made: two may not fit
-      prepared = try PreparedBenchmark(
-        benchmark, configuration, kernels: kernels, size: size, position: position)
-    }
-    guard let prepared else { throw InputError("bench", "nothing is prepared") }
+    let prepared = try preparedBenchmark(benchmark, size: size, position: position)
     let times = try prepared.times(repeats: request.repeats ?? 1)
     return Answer(
       case: benchmark.id, tokens: size, seconds: times.seconds, flops: times.work.flops, bytes: times.work.bytes,
       bound: times.work.bound, peakResidentBytes: peakResidentBytes())
+  }
+
+  private mutating func preparedBenchmark(
+    _ benchmark: Benchmark, size: Int, position: Int
+  ) throws -> PreparedBenchmark {
+    if let first = prepared.first, first.id != benchmark.id || first.size != size {
+      prepared = []  // before the next one is made: two may not fit
+    }
+    if let found = prepared.first(where: { $0.position == position }) { return found }
+    if let first = prepared.first, let moved = try first.moved(to: position) {
+      prepared.append(moved)
+      return moved
+    }
+    prepared = []
+    let made = try PreparedBenchmark(benchmark, configuration, kernels: kernels, size: size, position: position)
+    prepared.append(made)
+    return made
   }
 
   private struct Request: Decodable {

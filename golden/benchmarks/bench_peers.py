@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from machine import describe, has_tiles, versions
-from measure import FEWEST_REPEATS, REPEATS, Row, Side, Task, measure, tasks_of
+from measure import FEWEST_REPEATS, REPEATS, Row, Side, Task, in_turn, measure, tasks_of
 from memory import Peak, PeakError, our_peak, their_peak
 from protocol import Oracle, OracleError, Refusal
-from report import ReportError, Run, as_json, markdown, parts_of, write, write_page
+from report import ReportError, Run, as_json, decode_rows, markdown, parts_of, write, write_page
 from targets import cases
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
@@ -97,6 +97,17 @@ def told(run: Run, task: Task) -> None:
     print(f"{row.ratio:.3g}×" if row else "not measured", file=sys.stderr, flush=True)
 
 
+def decode_in_turn(run: Run, oracle: Oracle) -> None:
+    """The decoded token at all positions that were measured, if there are several."""
+    tasks = [row.task for row in decode_rows(run) if row.task.asked]
+    if len(tasks) > 1:
+        print(f"{tasks[0].case.name} at {len(tasks)} positions in turn", file=sys.stderr, flush=True)
+        try:
+            run.in_turn = in_turn(tasks, oracle)
+        except Refusal as error:
+            run.missing.append(f"{tasks[0].case.name} in turn: {error}")
+
+
 def compare_memory(run: Run, oracle: str) -> None:
     """Peaks of the whole layers that were measured, in fresh processes."""
     for task in (row.task for row in run.rows if row.task.case.memory):
@@ -130,6 +141,7 @@ def bench(arguments: argparse.Namespace) -> Run:
         run = Run(describe(), versions(oracle.ready.version, oracle.ready.instruction_set), arguments.threads,
                   arguments.repeats)
         measured(run, oracle, tasks, make_side)
+        decode_in_turn(run, oracle)
     compare_memory(run, arguments.v4_oracle)
     return run
 

@@ -1,8 +1,9 @@
 """Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike.
 
 What is quick runs several times in each turn, and the last run counts: the pause between the sides puts threads and
-processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured before and after the turns of each row,
-since a virtual machine's share of memory and of its cores changes by the minute.
+processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured before and after
+the turns of each row, since a virtual machine's share of memory and of its cores changes by the minute. For the same
+reason the positions of a decoded token, whose times should be a line, are run in turn, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ REPEATS, FEWEST_REPEATS = 7, 3
 SLOW_SECONDS = 8.0  # of a run, from which the fewest repeats have to do
 QUICK_SECONDS, QUICK_FACTOR = 0.1, 3  # below which there are more
 TURN_SECONDS, MOST_RUNS_OF_A_TURN = 0.05, 20  # how long the runs of a quick kernel last together, and how many they are
+ROUNDS = 15  # of a token at several positions
 PAUSE_SECONDS = 0.02  # between the sides, so that no thread of the one still spins while the other is timed
 
 
@@ -140,3 +142,17 @@ def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: 
         ours.append(answer.seconds[-1])
     limits = larger(limits, oracle.limits())
     return Row(task, ours, theirs, ours_first.flops, ours_first.bytes, ours_first.bound, limits)
+
+
+def in_turn(tasks: list[Task], oracle: Oracle, rounds: int = ROUNDS) -> dict[int, list[float]]:
+    """Our times of a token at each position, one position after the other, round by round."""
+    def seconds(task: Task) -> float:
+        return oracle.measure(task.case.request, task.size, 1, task.position).seconds[0]
+
+    for task in tasks:
+        seconds(task)  # makes what it needs
+    times: dict[int, list[float]] = {task.position or 0: [] for task in tasks}
+    for _ in range(rounds):
+        for task in tasks:
+            times[task.position or 0].append(seconds(task))
+    return times

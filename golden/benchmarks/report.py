@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class Run:
     rows: list[Row] = field(default_factory=list)
     peaks: list[Peak] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    in_turn: dict[int, list[float]] = field(default_factory=dict)  # our times of a decoded token at each position
 
     def range_of(self, limit: str, unit: float) -> str:
         """Of a limit of the machine, from row to row."""
@@ -113,14 +115,20 @@ def decode_rows(run: Run) -> list[Row]:
 
 
 def decode_table(run: Run) -> str:
-    """One token at several positions, and how far our times are from a line."""
+    """One token at several positions, and how far our times in turn are from a line."""
     rows = decode_rows(run)
     places = [row.task.position or 0 for row in rows]
+    alone = {place: statistics.median(times) for place, times in run.in_turn.items()}
     cells = [[f"{place:,}", f"{place // 4:,}", duration(row.our_median), duration(row.their_median),
-              times_as_fast(row.ratio)] for place, row in zip(places, rows, strict=True)]
-    start, slope, error = line_through([place / 4 for place in places], [row.our_median for row in rows])
-    return (table(["position", "compressed entries", "ours", "theirs", "ratio"], cells)
-            + f"\n\nOur times are a line within {percent(error)}: {duration(max(start, 0.0))} and "
+              times_as_fast(row.ratio), duration(alone[place]) if alone else "–"]
+             for place, row in zip(places, rows, strict=True)]
+    text = table(["position", "compressed entries", "ours", "theirs", "ratio", "ours, positions in turn"], cells)
+    if not alone:
+        return text
+    start, slope, error = line_through([place / 4 for place in alone], list(alone.values()))
+    rounds = min(len(times) for times in run.in_turn.values())
+    return (f"{text}\n\nThe last column is our side alone, with the same weights, one position after the other "
+            f"{rounds} times. These medians are a line within {percent(error)}: {duration(max(start, 0.0))} and "
             f"{duration(slope * 1e6) if slope > 0 else '0 s'} for each million of entries.")
 
 
@@ -173,7 +181,8 @@ def header(run: Run) -> str:
 def method(run: Run) -> str:
     return "\n".join([
         "Each side runs once to warm up, then both in turn; where the slower side takes less than "
-        f"{QUICK_SECONDS:g} s, each runs several times in its turn, {TURN_SECONDS:g} s or so, and the last run counts. Times are medians with the fastest and the slowest run; "
+        f"{QUICK_SECONDS:g} s, each runs several times in its turn, {TURN_SECONDS:g} s or so, and the last run counts. "
+        "Times are medians with the fastest and the slowest run; "
         f"{run.repeats} runs, {run.repeats * QUICK_FACTOR} where the slower side takes less than {QUICK_SECONDS:g} s, "
         f"{min(run.repeats, FEWEST_REPEATS)} where it takes more than {SLOW_SECONDS:g} s. The ratio is that of the "
         "medians: above 1 ours is faster. A share of the limit counts the work that the kernel has to do, not what an "
@@ -214,7 +223,7 @@ def as_json(run: Run) -> str:
         "rows": [row_fields(run, row) for row in run.rows],
         "memory": [{"case": peak.case, "tokens": peak.size, "ours": peak.ours, "theirs": peak.theirs,
                     "libraries": peak.libraries, "built": peak.built, "target": MEMORY_SHARE} for peak in run.peaks],
-        "missing": run.missing}
+        "inTurn": {f"{place}": times for place, times in run.in_turn.items()}, "missing": run.missing}
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -73,5 +73,6 @@ def made_up() -> Run:
     for task in tasks_of(CASES["csa-decode"], (250_000, 500_000, 1_000_000)):
         seconds = 0.001 + 1e-8 * (task.position or 0) / 4
         run.rows.append(Row(task, [seconds] * 3, [0.1] * 3, 1e9, 1e8, "memory", LIMITS))
+        run.in_turn[task.position or 0] = [seconds * 2, seconds, seconds / 2]
     run.peaks = [Peak("csa-layer", "whole CSA layer", 512, 1_000_000_000, 3_000_000_000, 400_000_000, 1_800_000_000)]
     return run

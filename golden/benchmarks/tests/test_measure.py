@@ -88,6 +88,15 @@ class TestTasks(unittest.TestCase):
         with self.assertRaises(OracleError):
             tasks_of(decode, (1000,))
 
+    def test_positions_in_turn(self) -> None:
+        tasks = tasks_of(CASES["csa-decode"], (250_000, DECODE_POSITION))
+        with Oracle([sys.executable, str(FAKE)], 2) as oracle:
+            asked: list[int | None] = []
+            answers = oracle.measure
+            oracle.measure = lambda *given: asked.append(given[3]) or answers(*given)  # type: ignore[method-assign]
+            self.assertEqual(measure.in_turn(tasks, oracle, 3), {250_000: [0.25] * 3, 1_000_000: [1.0] * 3})
+        self.assertEqual(asked, [250_000, 1_000_000] * 4)
+
     def test_targets(self) -> None:
         names = [case.name for case in cases(tiles=True)]
         self.assertEqual(len(names), len(set(names)))

@@ -36,14 +36,18 @@ class TestPage(InFolder):
             parts_of(self.folder / "none.md")
 
     def test_tables(self) -> None:
-        text = markdown(made_up())
+        run = made_up()
+        text = markdown(run)
         self.assertIn("| router, 256 experts, top-6 | 512 | transformers | 11.0 ms (10.0 ms – 12.0 ms) | "
                       "22.0 ms (20.0 ms – 30.0 ms) | 2.00× | ≥ 1.2× |", text)
         self.assertIn("| 2.22× | ≥ 4× | 56 % of FMA | ≥ 55 % | **not met** | 3 |", text)
         self.assertIn("| whole CSA layer | 512 | 1.00 GB | 3.00 GB | 0.40 GB | 1.80 GB | 33 % | ≤ 50 % | met |", text)
-        self.assertIn("| 1,000,000 | 250,000 | 3.50 ms | 100 ms | 28.6× |", text)
+        self.assertIn("| 1,000,000 | 250,000 | 3.50 ms | 100 ms | 28.6× | 3.50 ms |", text)
         self.assertEqual(text.count("| one token, whole CSA layer | 1 | transformers |"), 1)
-        self.assertIn("a line within 0 %: 1.00 ms and 10.0 ms for each million", text)
+        self.assertIn("3 times. These medians are a line within 0 %: 1.00 ms and 10.0 ms for each million", text)
+        run.in_turn = {}
+        self.assertIn("| 28.6× | – |", markdown(run))
+        self.assertNotIn("a line within", markdown(run))
 
     def test_missing_is_said(self) -> None:
         run = made_up()
@@ -54,6 +58,7 @@ class TestPage(InFolder):
         value = json.loads(as_json(made_up()))
         self.assertEqual(value["rows"][0]["ours"], [0.01, 0.012, 0.011])
         self.assertEqual([row["met"] for row in value["rows"]], [True, False, True, True, True])
+        self.assertEqual(value["inTurn"]["1000000"], [0.007, 0.0035, 0.00175])
         run = made_up()
         run.rows[0].flops = float("nan")
         with self.assertRaises(ValueError):
