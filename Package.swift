@@ -150,6 +150,7 @@ let package = Package(
         "ExpertRouting", "GoldenTensors", "HyperConnections", "LowPrecision", "RotaryEmbedding", "Taps", "Tensors",
         "TokenCompression", "TestSupport",
       ]),
+    .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "DeepSeekV4", "FastKernels"]),
     .testTarget(name: "GoldenTensorsTests", dependencies: ["GoldenTensors", "CHDF5", "TestSupport"]),
     .testTarget(
       name: "ComparisonTests",
