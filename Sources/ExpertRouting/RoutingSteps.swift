@@ -181,8 +181,12 @@ public func gathered<Scalar: RealScalar>(
   _ indices: Tensor<Int>, from values: Tensor<Scalar>
 ) throws(InputError) -> Tensor<Scalar> {
   let (slots, candidates) = (indices.shape[1], values.shape[1])
-  let elements = indices.elements.enumerated().map { offset, index in
-    values.elements[offset / slots * candidates + index]
+  var elements: [Scalar] = []
+  elements.reserveCapacity(indices.count)
+  for token in 0..<indices.shape[0] {
+    for slot in 0..<slots {
+      elements.append(values.elements[token * candidates + indices.elements[token * slots + slot]])
+    }
   }
   return try Tensor(shape: indices.shape, elements: elements)
 }
