@@ -40,7 +40,9 @@ public struct BenchmarkServer {
           throw InputError("bench", "this line is no request: \(line.prefix(100))")
         }
         if request.case == "limits" {
-          try say(MachineLimits(kernels))
+          let runs = request.repeats ?? 7
+          guard runs >= 1 else { throw InputError("bench", "repeats must be at least 1, got \(runs)") }
+          try say(MachineLimits(kernels, runs: runs))
         } else {
           try say(try answer(request))
         }

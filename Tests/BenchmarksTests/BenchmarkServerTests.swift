@@ -25,6 +25,7 @@ import Testing
     (#"{"case": "router", "tokens": 0}"#, "tokens must be at least 1, got 0"),
     (#"{"case": "router"}"#, "router needs tokens"),
     (#"{"case": "router", "tokens": 1, "repeats": 0}"#, "repeats must be at least 1, got 0"),
+    (#"{"case": "limits", "repeats": 0}"#, "repeats must be at least 1, got 0"),
     (#"{"case": "nothing", "tokens": 1}"#, "there is no case 'nothing'"),
     ("nothing", "this line is no request: nothing"),
   ]) func whatCannotBeTimedIsSaid(_ request: String, _ sentence: String) throws {

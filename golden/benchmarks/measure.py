@@ -1,9 +1,9 @@
 """Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike.
 
 What is quick runs several times in each turn, and the last run counts: the pause between the sides puts threads and
-processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured before and after
-the turns of each row, since a virtual machine's share of memory and of its cores changes by the minute. For the same
-reason the positions of a decoded token, whose times should be a line, are run in turn, too.
+processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured right after each
+of our turns, since a virtual machine's share of memory and of its cores changes by the second. For the same reason the
+positions of a decoded token, whose times should be a line, are run in turn, too.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Row:
     flops: float
     bytes: float
     bound: str
-    limits: dict[str, float]  # of the machine while this was measured
+    limits: list[dict[str, float]]  # of the machine right after each of our times
 
     @property
     def our_median(self) -> float:
@@ -78,11 +78,16 @@ class Row:
         return self.their_median / self.our_median
 
     def share(self, threads: int) -> float:
-        """Of the machine's limit that the target names, else of the one that bounds the kernel."""
+        """Of the machine's limit that the target names, else of the one that bounds the kernel: the runs' median."""
         count = "One" if threads == 1 else "All"
-        if (self.task.target.limit or self.bound) == "compute":
-            return self.flops / self.our_median / self.limits[f"fmaPerSecond{count}"]
-        return self.bytes / self.our_median / self.limits[f"copyBytesPerSecond{count}"]
+        work, limit = ((self.flops, "fma") if (self.task.target.limit or self.bound) == "compute"
+                       else (self.bytes, "copyBytes"))
+        return statistics.median(work / seconds / limits[f"{limit}PerSecond{count}"]
+                                 for seconds, limits in zip(self.ours, self.limits, strict=True))
+
+    def limit(self, name: str) -> float:
+        """The median of a limit of the machine."""
+        return statistics.median(limits[name] for limits in self.limits)
 
     def met(self, threads: int) -> bool | None:
         """Whether both targets are met; nothing where nothing is asked."""
@@ -116,22 +121,16 @@ def repeats_for(slowest: float, repeats: int) -> int:
     return repeats * QUICK_FACTOR if slowest < QUICK_SECONDS else repeats
 
 
-def larger(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
-    """Name by name."""
-    return {name: max(value, b[name]) for name, value in a.items()}
-
-
 def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: int) -> Row:
     """One row. What the sides raise passes through."""
     def ask(runs: int) -> Answer:
         return oracle.measure(task.case.request, task.size, runs, task.position if task.asked else None)
 
-    limits = oracle.limits()
     side = make_side()
     theirs_first, ours_first = side.warm_up(), ask(1)
     slowest = max(theirs_first, *ours_first.seconds)
     runs = runs_of_a_turn(slowest)
-    ours, theirs = [], []
+    ours, theirs, limits = [], [], []
     for _ in range(repeats_for(slowest, repeats)):
         time.sleep(PAUSE_SECONDS)
         theirs.append([side.seconds() for _ in range(runs)][-1])
@@ -140,7 +139,7 @@ def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: 
         if (answer.flops, answer.bytes, answer.bound) != (ours_first.flops, ours_first.bytes, ours_first.bound):
             raise OracleError(f"v4-oracle counts the work of {task.name} differently from one run to the next")
         ours.append(answer.seconds[-1])
-    limits = larger(limits, oracle.limits())
+        limits.append(oracle.limits())
     return Row(task, ours, theirs, ours_first.flops, ours_first.bytes, ours_first.bound, limits)
 
 

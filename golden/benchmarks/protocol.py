@@ -14,6 +14,7 @@ from typing import Any
 
 READY_SECONDS, ANSWER_SECONDS, ENDING_SECONDS = 60.0, 600.0, 5.0
 LONGEST_LINE = 1 << 20
+LIMIT_RUNS = 3  # of which the best one counts
 LIMITS = ("fmaPerSecondOne", "fmaPerSecondAll", "copyBytesPerSecondOne", "copyBytesPerSecondAll")
 BOUNDS = ("compute", "memory")
 
@@ -84,8 +85,8 @@ class Oracle:
         return parse_answer(self._ask(request), request)
 
     def limits(self) -> dict[str, float]:
-        """The machine's: floating-point operations and copied bytes per second, on one and on all threads."""
-        answer = self._ask({"case": "limits"})
+        """The machine's right now: floating-point operations and copied bytes per second, on one and all threads."""
+        answer = self._ask({"case": "limits", "repeats": LIMIT_RUNS})
         return {name: positive(answer, name) for name in LIMITS}
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ class Run:
 
     def range_of(self, limit: str, unit: float) -> str:
         """Of a limit of the machine, from row to row."""
-        values = [row.limits[limit] / unit for row in self.rows]
+        values = [row.limit(limit) / unit for row in self.rows]
         return f"{min(values):.0f} to {max(values):.0f}" if values else "–"
 
 
@@ -171,11 +171,11 @@ def header(run: Run) -> str:
     return "\n".join([
         f"Machine: {run.machine}. {run.threads} threads on both sides, float32.",
         f"With {versions}.", "",
-        "Limits of the machine, the larger of what was measured right before and right after a row, from row to row: "
+        "Limits of the machine, measured right after each of our runs, the medians from row to row: "
         f"fused multiply-adds {run.range_of('fmaPerSecondOne', FLOPS)} GFLOP/s on one thread, "
         f"{run.range_of('fmaPerSecondAll', FLOPS)} on all; copy {run.range_of('copyBytesPerSecondOne', RATE)} and "
-        f"{run.range_of('copyBytesPerSecondAll', RATE)} GB/s, read and written. A share is of the limits of its own "
-        "row."])
+        f"{run.range_of('copyBytesPerSecondAll', RATE)} GB/s, read and written. A share is the median of what each run "
+        "reached of the limit of its moment."])
 
 
 def method(run: Run) -> str:

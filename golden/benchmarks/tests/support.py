@@ -62,7 +62,8 @@ class FixedSide:
 def row(name: str, size: int, ours: list[float], theirs: list[float], **fields) -> Row:
     """A row of a case at a size."""
     task = next(task for task in tasks_of(CASES[name], ()) if task.size == size)
-    return Row(task, ours, theirs, **({"flops": 1e9, "bytes": 1e8, "bound": "compute", "limits": LIMITS} | fields))
+    usual = {"flops": 1e9, "bytes": 1e8, "bound": "compute", "limits": [LIMITS] * len(ours)}
+    return Row(task, ours, theirs, **(usual | fields))
 
 
 def made_up() -> Run:
@@ -72,7 +73,7 @@ def made_up() -> Run:
                 row("csa-core", 512, [0.009, 0.009, 0.0092], [0.02, 0.02, 0.02])]
     for task in tasks_of(CASES["csa-decode"], (250_000, 500_000, 1_000_000)):
         seconds = 0.001 + 1e-8 * (task.position or 0) / 4
-        run.rows.append(Row(task, [seconds] * 3, [0.1] * 3, 1e9, 1e8, "memory", LIMITS))
+        run.rows.append(Row(task, [seconds] * 3, [0.1] * 3, 1e9, 1e8, "memory", [LIMITS] * 3))
         run.in_turn[task.position or 0] = [seconds * 2, seconds, seconds / 2]
     run.peaks = [Peak("csa-layer", "whole CSA layer", 512, 1_000_000_000, 3_000_000_000, 400_000_000, 1_800_000_000)]
     return run

@@ -48,13 +48,15 @@ class TestMeasure(InFolder):
         self.assertEqual([measure.runs_of_a_turn(seconds) for seconds in (1e-5, 0.01, 0.03, 0.09, 0.1, 3.0)],
                          [20, 5, 2, 2, 1, 1])
 
-    def test_limits_are_the_larger_ones(self) -> None:
+    def test_limits_are_those_of_the_moment(self) -> None:
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
-            answers = [LIMITS | {"fmaPerSecondAll": 3e11}, LIMITS | {"copyBytesPerSecondAll": 4e10}]
+            answers = [LIMITS | {"fmaPerSecondAll": limit} for limit in (2e11, 1e11, 5e10)]
+            given = list(answers)
             with (patch.object(oracle, "limits", lambda: answers.pop(0)), patch.object(measure, "PAUSE_SECONDS", 0.0)):
                 found = measure.measure(Task(CASES["router"], 512), oracle, lambda: FixedSide(1.0), 3)
-        self.assertEqual(answers, [])
-        self.assertEqual(found.limits, LIMITS | {"fmaPerSecondAll": 3e11, "copyBytesPerSecondAll": 4e10})
+        self.assertEqual((answers, found.limits), ([], given))
+        self.assertAlmostEqual(found.share(2), 1.0)  # 1e8 operations in a millisecond: 0.5, 1 and 2 of the limits
+        self.assertEqual(found.limit("fmaPerSecondAll"), 1e11)
 
     def test_another_case_of_ours(self) -> None:
         with Oracle([sys.executable, str(FAKE)], 2) as oracle, patch.object(measure, "PAUSE_SECONDS", 0.0):
