@@ -25,20 +25,21 @@ struct FastRotarySteps: RotarySteps {
     }
     try requireRotatable(x, positions: positions, configuration: configuration)
     let frequencies = frequencies(configuration)
-    var cosines: [Float] = []
-    var sines: [Float] = []
-    cosines.reserveCapacity(positions.count * frequencies.count)
-    sines.reserveCapacity(positions.count * frequencies.count)
-    for position in positions {
-      for frequency in frequencies {
-        let angle = angle(position: position, frequency: frequency, policy: configuration.angles)
-        cosines.append(Float(cos(angle)))
-        sines.append(Float(inverse ? -sin(angle) : sin(angle)))
+    let pairs = frequencies.count
+    @Sendable func table(_ value: @Sendable (Double) -> Double) -> Tensor<Float> {
+      .written([positions.count, pairs]) { y in
+        kernels.workers.forEach(of: positions.count, work: Self.workOfAnAngle * pairs) { row in
+          for pair in 0..<pairs {
+            let angle = angle(position: positions[row], frequency: frequencies[pair], policy: configuration.angles)
+            (y + row * pairs)[pair] = Float(value(angle))
+          }
+        }
       }
     }
-    let shape = [positions.count, frequencies.count]
     return generic(
-      try kernels.rotated(
-        x32, cosines: Tensor(shape: shape, elements: cosines), sines: Tensor(shape: shape, elements: sines)))
+      try kernels.rotated(x32, cosines: table(cos), sines: table { inverse ? -sin($0) : sin($0) }))
   }
+
+  /// In floating-point operations, or so.
+  private static let workOfAnAngle = 100
 }
