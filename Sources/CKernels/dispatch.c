@@ -48,10 +48,11 @@ void v4_expect_large(void *start, int64_t bytes) {
   const uintptr_t page = 2 << 20;
   const uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
   uintptr_t end = ((uintptr_t)start + (uintptr_t)bytes) / page * page;
+  if (end <= first) return;
   // What will be taken from a kept heap later is behind it.
   const uintptr_t heap_end = heap_is_kept ? (uintptr_t)sbrk(0) : 0;
-  if (first < heap_end) end = heap_end;
-  if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);  // only a hint: failing changes nothing
+  if (end < heap_end) end = heap_end;
+  madvise((void *)first, end - first, MADV_HUGEPAGE);  // only a hint: failing changes nothing
 #else
   (void)start, (void)bytes;
 #endif

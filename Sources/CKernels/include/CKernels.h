@@ -33,7 +33,8 @@ int64_t v4_kernels_count(void);
 /// One of them; the best one is number 0.
 const v4_kernels *v4_kernels_at(int64_t index);
 
-/// Tells the system that fresh memory will be written as a whole: large pages then save it thousands of small faults.
+/// Tells the system that fresh memory will be written as a whole: large pages then save it thousands of small faults, and
+/// kernels the translation of as many addresses. After `v4_keep_memory` it concerns the rest of the heap, too.
 void v4_expect_large(void *start, int64_t bytes);
 
 /// From now on the whole process keeps memory that is freed, for whatever it allocates next: fresh memory costs the
