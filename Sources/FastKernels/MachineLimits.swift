@@ -14,7 +14,9 @@ public struct MachineLimits: Codable, Equatable, Sendable {
 
   /// Measures, in about a second with seven runs.
   ///
-  /// - Parameter runs: the best one counts: what disturbs a run is not the machine's limit; at least 1
+  /// - Parameters:
+  ///   - kernels: whose instruction set and threads
+  ///   - runs: the best one counts: what disturbs a run is not the machine's limit; at least 1
   public init(_ kernels: KernelSet, runs: Int = 7) {
     fmaPerSecondOne = Self.multiplyAdds(kernels, on: .one, runs: runs)
     fmaPerSecondAll = Self.multiplyAdds(kernels, on: kernels.workers, runs: runs)
