@@ -39,6 +39,54 @@ extension KernelSet {
     }
   }
 
+  /// Gate and bias of eqs. (3) to (5) for one part of the mixes: a part of what `HyperConnectionSteps.splitMixes` gives.
+  ///
+  /// - Parameters:
+  ///   - mixes: `[T, M]`
+  ///   - part: which of the M, p of them
+  ///   - base: `[M]`
+  ///   - gate: α of this part
+  /// - Returns: `[T, p]`
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func logits(
+    ofMixes mixes: Tensor<Float>, part: Range<Int>, base: Tensor<Float>, gate: Float
+  ) throws(InputError) -> Tensor<Float> {
+    try mixes.requireAxes(["T", "M"], "mixes", in: "splitMixes")
+    let (tokens, count) = (mixes.shape[0], mixes.shape[1])
+    try base.requireShape([count], "base", in: "splitMixes")
+    guard (0...count).contains(part.lowerBound), part.upperBound <= count else {
+      throw InputError("splitMixes", "there are \(count) mixes, so none of \(part)")
+    }
+    return .written([tokens, part.count]) { y in
+      mixes.read { x in
+        base.read { base in
+          workers.forRanges(of: tokens, work: 2 * part.count) { range in
+            kernels.elementwise.scale_and_shift(
+              x + range.lowerBound * count + part.lowerBound, Int64(count), Int64(range.count), Int64(part.count), gate,
+              base + part.lowerBound, y + range.lowerBound * part.count)
+          }
+        }
+      }
+    }
+  }
+
+  /// Eqs. (6) and (7) as released: `factor · σ(x) + term` of each element.
+  ///
+  /// - Parameters:
+  ///   - logits: of any shape
+  ///   - factor: 1 for pre, 2 for post
+  ///   - term: `hc_eps` for pre, 0 for post
+  /// - Returns: the gates, shaped alike
+  public func gates(_ logits: Tensor<Float>, factor: Float, term: Float) -> Tensor<Float> {
+    .written(logits.shape) { y in
+      logits.read { x in
+        workers.forRanges(of: logits.count, multipleOf: instructionSet.lanes, work: 30) { range in
+          kernels.elementwise.gate(x + range.lowerBound, Int64(range.count), factor, term, y + range.lowerBound)
+        }
+      }
+    }
+  }
+
   /// The twin of `preMix` and `collapse`, eq. (1): `Σⱼ weights[j] · X[j]`.
   ///
   /// - Parameters:

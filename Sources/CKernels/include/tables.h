@@ -61,6 +61,11 @@ typedef struct {
   void (*affinity)(const float *x, int64_t count, float *y);
   /// SiLU(min(gate, limit)) · clamp(up, −limit, limit); a limit of 0 means none.
   void (*gated_product)(const float *gate, const float *up, int64_t count, float limit, float *y);
+  /// y[r, i] = x[r, i] · factor + bias[i]; rows of x lie `x_stride` apart.
+  void (*scale_and_shift)(
+      const float *x, int64_t x_stride, int64_t rows, int64_t width, float factor, const float *bias, float *y);
+  /// factor · σ(x) + term.
+  void (*gate)(const float *x, int64_t count, float factor, float term, float *y);
   /// y += x.
   void (*add)(const float *x, int64_t count, float *y);
   /// The Hadamard transform of each row, times width^(−1/2).

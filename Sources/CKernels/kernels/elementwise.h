@@ -94,6 +94,25 @@ static void V4_NAME(gated_product)(const float *gate, const float *up, int64_t c
   }
 }
 
+/// x · factor + bias, rows of x lying `x_stride` apart.
+static void V4_NAME(scale_and_shift)(
+    const float *x, int64_t x_stride, int64_t rows, int64_t width, float factor, const float *bias, float *y) {
+  for (int64_t row = 0; row < rows; row++, x += x_stride, y += width) {
+    V4_FOR_VECTORS(i, part, width) {
+      V4_NAME(store)(
+          y + i, V4_NAME(load)(x + i, part) * V4_SPLAT(factor) + V4_NAME(load)(bias + i, part), part);
+    }
+  }
+}
+
+/// factor · σ(x) + term.
+static void V4_NAME(gate)(const float *x, int64_t count, float factor, float term, float *y) {
+  V4_FOR_VECTORS(i, part, count) {
+    const v4_vec gate = V4_NAME(sigmoid)(V4_NAME(load)(x + i, part));
+    V4_NAME(store)(y + i, V4_SPLAT(factor) * gate + V4_SPLAT(term), part);
+  }
+}
+
 static void V4_NAME(add)(const float *x, int64_t count, float *y) {
   V4_FOR_VECTORS(i, part, count) {
     V4_NAME(store)(y + i, V4_NAME(load)(y + i, part) + V4_NAME(load)(x + i, part), part);
