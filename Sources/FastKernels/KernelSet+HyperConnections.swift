@@ -4,9 +4,11 @@ import Tensors
 // Axes: T tokens, n residual streams, d model width, M mixes.
 
 extension KernelSet {
-  /// Tokens of a range: each copies the projection. The passes over the streams cut alike and walk in turn forwards and
-  /// backwards, so that a pass begins with what the one before it has left in the last cache.
+  /// Tokens of a range. The passes over the streams walk in turn forwards and backwards, so that a pass begins with what
+  /// the one before it has left in the last cache.
   private static let leastTokens = 256
+  /// Groups of tokens of a range: its thread reads a block of the projection for them.
+  private static let leastGroups = 8
 
   /// The twin of `HyperConnectionSteps.mixes`, eqs. (3) to (5).
   ///
@@ -24,16 +26,61 @@ extension KernelSet {
       throw InputError("linear", "input of shape \(streams.shape) does not fit the weight of shape \(projection.shape)")
     }
     let count = projection.shape[0]
+    let blocks = (columns + Int(kernels.streams.mix_columns) - 1) / Int(kernels.streams.mix_columns)
+    let sums = mixSums(streams, projection: projection)
     return .written([tokens, count]) { y in
+      sums.read { sums in
+        kernels.streams.mixes(
+          sums.start, Int64(blocks), Int64(tokens), Int64(count), Int64(columns), normEpsilon, y.start)
+      }
+    }
+  }
+
+  /// The sums that mixes are made of, for each block of columns: a thread finds the rows of a block in its second cache.
+  ///
+  /// - Returns: `[blocks, T, M + 1]`: products, then the squares of the streams
+  private func mixSums(_ streams: Tensor<Float>, projection: Tensor<Float>) -> Tensor<Float> {
+    let (tokens, count, columns) = (streams.shape[0], projection.shape[0], projection.shape[1])
+    let (most, group) = (Int(kernels.streams.mix_columns), Int(kernels.streams.mix_tokens))
+    let (blocks, groups) = ((columns + most - 1) / most, (tokens + group - 1) / group)
+    let weights = groups > 1 ? mixBlocks(projection) : projection
+    let stride = groups > 1 ? Int(kernels.streams.mix_stride) : columns
+    return .written([blocks, tokens, count + 1]) { y in
       streams.read { x in
-        projection.read { weight in
-          workers.forRanges(of: tokens, multipleOf: 8, atLeast: Self.leastTokens, work: count * columns) { range in
-            withScratch(kernels.streams.mixes_scratch(Int64(range.count), Int64(count))) { scratch in
-              kernels.streams.mixes(
-                x + range.lowerBound * columns, Int64(range.count), Int64(columns), weight.start, Int64(count),
-                normEpsilon, y + range.lowerBound * count, scratch)
+        weights.read { weights in
+          workers.forRanges(of: blocks * groups, atLeast: Self.leastGroups, work: group * count * most) { range in
+            withScratch(kernels.streams.mix_scratch(Int64(count))) { scratch in
+              for block in range.lowerBound / groups...(range.upperBound - 1) / groups {
+                let part = range.clamped(to: block * groups..<(block + 1) * groups)
+                let first = (part.lowerBound - block * groups) * group
+                let past = min((part.upperBound - block * groups) * group, tokens)
+                kernels.streams.mix_sums(
+                  x + first * columns + block * most, Int64(columns), Int64(past - first),
+                  Int64(min(columns - block * most, most)),
+                  weights + (groups > 1 ? block * count * stride : block * most), Int64(stride), Int64(count),
+                  y + (block * tokens + first) * (count + 1), scratch)
+              }
             }
           }
+        }
+      }
+    }
+  }
+
+  /// The blocks of the projection one after the other, their rows where no cache gets into trouble with them.
+  ///
+  /// - Returns: `[blocks, M, stride]`
+  private func mixBlocks(_ projection: Tensor<Float>) -> Tensor<Float> {
+    let (count, columns) = (projection.shape[0], projection.shape[1])
+    let (most, stride) = (Int(kernels.streams.mix_columns), Int(kernels.streams.mix_stride))
+    let blocks = (columns + most - 1) / most
+    return .written([blocks, count, stride]) { y in
+      projection.read { weight in
+        workers.forEach(of: blocks * count, work: stride) { row in
+          let (first, target) = (row / count * most, y + row * stride)
+          let width = min(columns - first, most)
+          target.update(from: weight + row % count * columns + first, count: width)
+          (target + width).update(repeating: 0, count: stride - width)
         }
       }
     }

@@ -43,9 +43,12 @@ extension GuardedCall {
       let matrices = numbers.tensor([tokens, streams, streams])
       return [
         GuardedCall(
-          name: "mixes", inputs: [x, numbers.tensor([mixes, streams * width])], outputs: tokens * mixes,
-          scratch: { $0.streams.mixes_scratch(t, m) },
-          body: { $0.streams.mixes($1[0], t, n * d, $1[1], m, 1e-6, $2, $3) }),
+          name: "mix_sums", inputs: [x, numbers.tensor([mixes, streams * width])], outputs: tokens * (mixes + 1),
+          scratch: { $0.streams.mix_scratch(m) },
+          body: { $0.streams.mix_sums($1[0], n * d, t, n * d, $1[1], n * d, m, $2, $3) }),
+        GuardedCall(
+          name: "mixes", inputs: [numbers.positives([3, tokens, mixes + 1])], outputs: tokens * mixes,
+          body: { kernels, inputs, y, _ in kernels.streams.mixes(inputs[0], 3, t, m, n * d, 1e-6, y) }),
         GuardedCall(
           name: "weighted_sum", inputs: [x, numbers.tensor([tokens, streams])], outputs: tokens * width,
           body: { kernels, inputs, y, _ in kernels.streams.weighted_sum(inputs[0], inputs[1], t, n, d, y) }),
@@ -83,6 +86,12 @@ extension GuardedCall {
         GuardedCall(
           name: "gated_product", inputs: [weight, weight], outputs: width,
           body: { kernels, inputs, y, _ in kernels.elementwise.gated_product(inputs[0], inputs[1], d, 0.5, y) }),
+        GuardedCall(
+          name: "scale_and_shift", inputs: [x, weight], outputs: 2 * width,
+          body: { kernels, inputs, y, _ in kernels.elementwise.scale_and_shift(inputs[0], d, 2, d, 3, inputs[1], y) }),
+        GuardedCall(
+          name: "gate", inputs: [x], outputs: 2 * width,
+          body: { kernels, inputs, y, _ in kernels.elementwise.gate(inputs[0], 2 * d, 2, 1e-6, y) }),
         GuardedCall(
           name: "add", inputs: [weight], outputs: width, before: weight.elements,
           body: { kernels, inputs, y, _ in kernels.elementwise.add(inputs[0], d, y) }),

@@ -61,7 +61,7 @@ extension TwinCase {
 
 extension Tensor where Element == Float {
   /// Numbers in even steps, `[1, n]`.
-  fileprivate static func grid(from first: Float, to last: Float, step: Float) -> Tensor {
+  static func grid(from first: Float, to last: Float, step: Float) -> Tensor {
     let elements = Array(stride(from: first, through: last, by: step))
     return Tensor(filling: [1, elements.count], elements)
   }

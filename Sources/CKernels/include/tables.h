@@ -29,12 +29,19 @@ typedef struct {
 
 /// Hyper-connections. T tokens, n streams, d width, M mixes.
 typedef struct {
-  /// Floats of scratch that `mixes` needs.
-  int64_t (*mixes_scratch)(int64_t tokens, int64_t mixes);
-  /// Eqs. (3) to (5): y[t, m] = (Σ x[t, ·] · weight[m, ·]) / √(mean(x[t, ·]²) + ε). `columns` is n·d.
+  /// Columns of a block of the projection, and how far its rows should lie apart. Only the last block is narrower.
+  int64_t mix_columns, mix_stride;
+  /// Tokens that `mix_sums` takes at a time.
+  int64_t mix_tokens;
+  /// Floats of scratch that `mix_sums` needs.
+  int64_t (*mix_scratch)(int64_t mixes);
+  /// For a block of columns y[t, m] = Σ x[t, ·] · weight[m, ·] and, as number M of its sums, y[t, M] = Σ x[t, ·]².
+  void (*mix_sums)(
+      const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
+      int64_t mixes, float *y, float *scratch);
+  /// Eqs. (3) to (5) from the sums of all blocks, [blocks, T, M + 1]: y[t, m] = Σ products / √(mean of squares + ε).
   void (*mixes)(
-      const float *x, int64_t tokens, int64_t columns, const float *weight, int64_t mixes, float epsilon, float *y,
-      float *scratch);
+      const float *sums, int64_t blocks, int64_t tokens, int64_t mixes, int64_t columns, float epsilon, float *y);
   /// Eq. (1): y[t] = Σⱼ weights[t, j] · x[t, j].
   void (*weighted_sum)(
       const float *x, const float *weights, int64_t tokens, int64_t streams, int64_t width, float *y);

@@ -2,7 +2,7 @@
 
 #define V4_MIX_TOKENS (V4_LANES == 16 ? 8 : 4) // at a time
 #define V4_MIX_ROWS 3                          // of the projection at a time: with the tokens 24 or 12 registers
-#define V4_MIX_COLUMNS 4096                    // of the projection, all rows of it, which stay in the second cache
+#define V4_MIX_COLUMNS 4096                    // of a block of the projection, which stays in the second cache
 #define V4_MIX_PART 256                        // of these: the tokens' stay in the first cache, and the next ones
 // What is used again is copied first: in place rows lie a power of two apart and would share one cache set.
 #define V4_MIX_STRIDE (V4_MIX_COLUMNS + 16)
@@ -10,10 +10,10 @@
 
 /// Between the sums of two tokens, each of them in lanes: the mixes, rows beyond the last one, which repeat it and are
 /// not used, and the squares.
-V4_INLINE int64_t V4_NAME(mix_sums)(int64_t mixes) { return (mixes + V4_MIX_ROWS + 1) * V4_LANES; }
+V4_INLINE int64_t V4_NAME(mix_lanes)(int64_t mixes) { return (mixes + V4_MIX_ROWS + 1) * V4_LANES; }
 
-static int64_t V4_NAME(mixes_scratch)(int64_t tokens, int64_t mixes) {
-  return V4_MIX_TOKENS * (V4_NAME(mix_sums)(mixes) + 2 * V4_PART_STRIDE) + mixes * V4_MIX_STRIDE + tokens;
+static int64_t V4_NAME(mix_scratch)(int64_t mixes) {
+  return V4_MIX_TOKENS * (V4_NAME(mix_lanes)(mixes) + 2 * V4_PART_STRIDE);
 }
 
 /// Copies a row to y, with zeros up to a whole vector, and adds its squares to the lanes of a sum.
@@ -65,17 +65,19 @@ V4_INLINE void V4_NAME(mix_tile)(
   }
 }
 
-/// `columns` of `count` ≤ V4_MIX_TOKENS tokens: y[t, m] += Σ weight[m] · x[t], and squares[t] += Σ x[t]².
+/// The sums of `count` ≤ V4_MIX_TOKENS tokens over the columns of a block: its products, then its squares.
 V4_INLINE void V4_NAME(mix_tokens)(
     const float *x, int64_t x_stride, int64_t count, int64_t columns, const float *weight, int64_t weight_stride,
-    int64_t mixes, float *squares, float *y, float *scratch) {
-  const int64_t row_sums = V4_NAME(mix_sums)(mixes);
-  float *sums = scratch, *square_sums = sums + row_sums - V4_LANES;
+    int64_t mixes, float *y, float *scratch) {
+  const int64_t row_sums = V4_NAME(mix_lanes)(mixes);
+  float *sums = scratch, *squares = sums + row_sums - V4_LANES;
   float *here = sums + V4_MIX_TOKENS * row_sums, *there = here + V4_MIX_TOKENS * V4_PART_STRIDE;
-  memset(scratch, 0, (size_t)(V4_MIX_TOKENS * (row_sums + 2 * V4_PART_STRIDE)) * sizeof(float));
+  // The places of tokens that are not there hold zeros.
+  const int64_t cleared = V4_MIX_TOKENS * (row_sums + (count < V4_MIX_TOKENS ? 2 * V4_PART_STRIDE : 0));
+  memset(scratch, 0, (size_t)cleared * sizeof(float));
   for (int64_t t = 0; t < count; t++) {
     V4_NAME(copy_and_square)(
-        x + t * x_stride, V4_NAME(least)(columns, V4_MIX_PART), here + t * V4_PART_STRIDE, square_sums + t * row_sums);
+        x + t * x_stride, V4_NAME(least)(columns, V4_MIX_PART), here + t * V4_PART_STRIDE, squares + t * row_sums);
   }
   for (int64_t i = 0; i < columns; i += V4_MIX_PART) {
     const int64_t width = V4_NAME(least)(columns - i, V4_MIX_PART);
@@ -88,49 +90,46 @@ V4_INLINE void V4_NAME(mix_tokens)(
       const int copies = copied < count && next_width == width;
       V4_NAME(mix_tile)(
           here, rows, width, copies ? next + copied * x_stride : NULL, there + copied * V4_PART_STRIDE,
-          square_sums + copied % V4_MIX_TOKENS * row_sums,
+          squares + copied % V4_MIX_TOKENS * row_sums,
           x + (V4_MIX_TOKENS + m / V4_MIX_ROWS % V4_MIX_TOKENS) * x_stride + i, sums + m * V4_LANES, row_sums);
       copied += copies;
     }
     for (; copied < count && next_width > 0; copied++) {
       V4_NAME(copy_and_square)(
-          next + copied * x_stride, next_width, there + copied * V4_PART_STRIDE, square_sums + copied * row_sums);
+          next + copied * x_stride, next_width, there + copied * V4_PART_STRIDE, squares + copied * row_sums);
     }
     float *turn = here;
     here = there;
     there = turn;
   }
-  for (int64_t t = 0; t < count; t++) {
-    squares[t] += V4_NAME(lane_sum)(V4_LOAD(square_sums + t * row_sums));
-    for (int64_t m = 0; m < mixes; m++) {
-      y[t * mixes + m] += V4_NAME(lane_sum)(V4_LOAD(sums + t * row_sums + m * V4_LANES));
-    }
+  for (int64_t t = 0; t < count; t++, y += mixes + 1) {
+    for (int64_t m = 0; m < mixes; m++) y[m] = V4_NAME(lane_sum)(V4_LOAD(sums + t * row_sums + m * V4_LANES));
+    y[mixes] = V4_NAME(lane_sum)(V4_LOAD(squares + t * row_sums));
+  }
+}
+
+static void V4_NAME(mix_sums)(
+    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
+    int64_t mixes, float *y, float *scratch) {
+  for (int64_t t = 0; t < tokens; t += V4_MIX_TOKENS) {
+    V4_NAME(mix_tokens)(
+        x + t * x_stride, x_stride, V4_NAME(least)(tokens - t, V4_MIX_TOKENS), columns, weight, weight_stride, mixes,
+        y + t * (mixes + 1), scratch);
   }
 }
 
 static void V4_NAME(mixes)(
-    const float *x, int64_t tokens, int64_t columns, const float *weight, int64_t mixes, float epsilon, float *y,
-    float *scratch) {
-  float *copied = scratch + V4_MIX_TOKENS * (V4_NAME(mix_sums)(mixes) + 2 * V4_PART_STRIDE);
-  float *squares = copied + mixes * V4_MIX_STRIDE;
-  for (int64_t t = 0; t < tokens; t++) squares[t] = 0;
-  for (int64_t s = 0; s < tokens * mixes; s++) y[s] = 0;
-  for (int64_t i = 0; i < columns; i += V4_MIX_COLUMNS) {
-    const int64_t width = columns - i < V4_MIX_COLUMNS ? columns - i : V4_MIX_COLUMNS;
-    const int is_copied = tokens > V4_MIX_TOKENS;
-    for (int64_t m = 0; m < mixes && is_copied; m++) {
-      memcpy(copied + m * V4_MIX_STRIDE, weight + m * columns + i, (size_t)width * sizeof(float));
-    }
-    for (int64_t t = 0; t < tokens; t += V4_MIX_TOKENS) {
-      const int64_t count = tokens - t < V4_MIX_TOKENS ? tokens - t : V4_MIX_TOKENS;
-      V4_NAME(mix_tokens)(
-          x + t * columns + i, columns, count, width, is_copied ? copied : weight + i,
-          is_copied ? V4_MIX_STRIDE : columns, mixes, squares + t, y + t * mixes, scratch);
-    }
-  }
+    const float *sums, int64_t blocks, int64_t tokens, int64_t mixes, int64_t columns, float epsilon, float *y) {
   for (int64_t t = 0; t < tokens; t++) {
-    const float reciprocal = 1 / sqrtf(squares[t] / (float)columns + epsilon);
-    for (int64_t m = 0; m < mixes; m++) y[t * mixes + m] *= reciprocal;
+    const float *first = sums + t * (mixes + 1);
+    float square = 0;
+    for (int64_t b = 0; b < blocks; b++) square += first[b * tokens * (mixes + 1) + mixes];
+    const float reciprocal = 1 / sqrtf(square / (float)columns + epsilon);
+    for (int64_t m = 0; m < mixes; m++) {
+      float sum = 0;
+      for (int64_t b = 0; b < blocks; b++) sum += first[b * tokens * (mixes + 1) + m];
+      y[t * mixes + m] = sum * reciprocal;
+    }
   }
 }
 
@@ -271,10 +270,7 @@ static void V4_NAME(sinkhorn)(
   }
 }
 
-#undef V4_MIX_TOKENS
 #undef V4_MIX_ROWS
-#undef V4_MIX_COLUMNS
 #undef V4_MIX_PART
-#undef V4_MIX_STRIDE
 #undef V4_PART_STRIDE
 #undef V4_LARGE

@@ -11,6 +11,11 @@ extension Mutation {
     Mutation("elementwise.h", "kept = width - 2 * pairs;", "kept = 0;", "the first channels are turned"),
     Mutation("elementwise.h", "V4_SELECT(logit > V4_SPLAT(0), above, below)", "above", "small affinities cancel"),
     Mutation(
+      "elementwise.h", "V4_SPLAT(factor) + V4_NAME(load)(bias + i, part)", "V4_SPLAT(factor)", "logits without a bias"),
+    Mutation(
+      "elementwise.h", "row++, x += x_stride, y += width", "row++, x += width, y += width", "parts of other rows"),
+    Mutation("elementwise.h", "V4_SPLAT(factor) * gate + V4_SPLAT(term)", "V4_SPLAT(factor) * gate", "gates without ε"),
+    Mutation(
       "elementwise.h", "V4_NAME(exponential)(logit * V4_SPLAT(0.5f))", "V4_NAME(exponential)(logit)",
       "no root of the exponential"),
     Mutation("elementwise.h", "    u = V4_SELECT(u < lowest, lowest, u);\n", "", "up has no lower limit"),

@@ -4,8 +4,9 @@ extension Mutation {
       "streams.h", "tile[r][t] = V4_LOAD(sums + t * row_sums + r * V4_LANES);", "tile[r][t] = V4_SPLAT(0);",
       "only the last part of the columns counts"),
     Mutation(
-      "streams.h", "squares[t] += V4_NAME(lane_sum)", "squares[t] = V4_NAME(lane_sum)",
-      "squares of the last columns only"),
+      "streams.h", "square += first[b * tokens * (mixes + 1) + mixes];",
+      "square = first[b * tokens * (mixes + 1) + mixes];",
+      "squares of the last block only"),
     Mutation(
       "streams.h", "square = copied * copied + square;", "square = copied * copied;", "squares are lost on the way"),
     Mutation("streams.h", "sum = part * part + sum;", "sum = part * part;", "squares are lost at the beginning"),
@@ -14,14 +15,15 @@ extension Mutation {
     Mutation("streams.h", "    here = there;\n", "", "parts take turns only once"),
     Mutation("streams.h", "/ (float)columns + epsilon);", "/ (float)columns);", "no ε in the root"),
     Mutation(
-      "streams.h", "y[t * mixes + m] += V4_NAME(lane_sum)", "y[t * mixes + m] = V4_NAME(lane_sum)",
-      "products of the last columns only"),
+      "streams.h", "sum += first[b * tokens * (mixes + 1) + m];", "sum = first[b * tokens * (mixes + 1) + m];",
+      "products of the last block only"),
+    Mutation(
+      "streams.h", "y + t * (mixes + 1), scratch);", "y, scratch);", "the sums of the first tokens are overwritten"),
+    Mutation(
+      "streams.h", "y[mixes] = V4_NAME(lane_sum)(V4_LOAD(squares + t * row_sums));",
+      "y[mixes] = V4_NAME(lane_sum)(V4_LOAD(squares));", "the squares of the first token"),
     Mutation(
       "streams.h", "NULL, there + copied * V4_PART_STRIDE", "NULL, there", "the last token takes all places"),
-    Mutation(
-      "streams.h", "copied + m * V4_MIX_STRIDE, weight + m * columns + i",
-      "copied + m * V4_MIX_STRIDE, weight + m * columns",
-      "the first columns of the projection again"),
     Mutation("streams.h", "sum = V4_SPLAT(extra) * part;", "sum = part;", "no post gate at the ends of a row"),
     Mutation("streams.h", "? V4_SPLAT(extra) * V4_LOAD(layer + i) :", "? V4_LOAD(layer + i) :", "no post gate"),
     Mutation(
