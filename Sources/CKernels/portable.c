@@ -12,12 +12,12 @@
 
 #include "kernels/functions.h"
 
-#include "kernels/limits.h"
 #include "kernels/linear.h"
 #include "kernels/streams.h"
 #include "kernels/elementwise.h"
 #include "kernels/attention.h"
 #include "kernels/indexer.h"
 #include "kernels/packed.h"
+#include "kernels/limits.h"
 
 #include "table.h"

@@ -3,7 +3,7 @@
 const v4_kernels V4_NAME(v4_kernels) = {
     .name = V4_TEXT,
     .lanes = V4_LANES,
-    .limits = {.multiply_adds = V4_NAME(multiply_adds)},
+    .limits = {.multiply_adds = V4_NAME(multiply_adds), .copy_past_caches = V4_NAME(copy_past_caches)},
     .linear =
         {
             .tile_outputs = 2 * V4_LANES,

@@ -7,10 +7,12 @@ public struct MachineLimits: Codable, Equatable, Sendable {
   public let fmaPerSecondOne: Double
   /// The same on all threads.
   public let fmaPerSecondAll: Double
-  /// Bytes read and bytes written by a copy of memory that no cache holds; per second, on one thread.
+  /// Bytes read and bytes written by `memcpy` of memory that no cache holds; per second, on one thread.
   public let copyBytesPerSecondOne: Double
   /// The same on all threads.
   public let copyBytesPerSecondAll: Double
+  /// The same on all threads by a loop that stores past the caches, so that nothing is read but what is copied.
+  public let streamedCopyBytesPerSecondAll: Double
 
   /// Measures, in about a second with seven runs.
   ///
@@ -21,8 +23,13 @@ public struct MachineLimits: Codable, Equatable, Sendable {
     fmaPerSecondOne = Self.multiplyAdds(kernels, on: .one, runs: runs)
     fmaPerSecondAll = Self.multiplyAdds(kernels, on: kernels.workers, runs: runs)
     let memory = CopiedMemory()
-    copyBytesPerSecondOne = memory.bytesPerSecond(on: .one, runs: runs)
-    copyBytesPerSecondAll = memory.bytesPerSecond(on: kernels.workers, runs: runs)
+    copyBytesPerSecondOne = memory.bytesPerSecond(on: .one, runs: runs) { memcpy($0, $1, $2) }
+    copyBytesPerSecondAll = memory.bytesPerSecond(on: kernels.workers, runs: runs) { memcpy($0, $1, $2) }
+    streamedCopyBytesPerSecondAll = memory.bytesPerSecond(on: kernels.workers, runs: runs) { target, source, bytes in
+      let floats = bytes / MemoryLayout<Float>.size
+      kernels.kernels.limits.copy_past_caches(
+        source.assumingMemoryBound(to: Float.self), Int64(floats), target.assumingMemoryBound(to: Float.self))
+    }
   }
 
   private static func multiplyAdds(_ kernels: KernelSet, on workers: Workers, runs: Int) -> Double {
@@ -59,11 +66,14 @@ public struct MachineLimits: Codable, Equatable, Sendable {
       target.deallocate()
     }
 
-    func bytesPerSecond(on workers: Workers, runs: Int) -> Double {
+    func bytesPerSecond(
+      on workers: Workers, runs: Int,
+      copy: @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, _ bytes: Int) -> Void
+    ) -> Double {
       let best = (0..<runs).map { _ in
         seconds {
           workers.forRanges(of: Self.bytes, multipleOf: 1 << 21) { range in
-            memcpy(self.target + range.lowerBound, self.source + range.lowerBound, range.count)
+            copy(self.target + range.lowerBound, self.source + range.lowerBound, range.count)
           }
         }
       }.min()

@@ -103,7 +103,8 @@ extension BenchmarkReport {
     return """
       \(instructionSet), \(threads) thread\(threads == 1 ? "" : "s"). Limits: \(giga(limits.fmaPerSecondAll)) GFLOP/s of \
       multiply-adds (\(giga(limits.fmaPerSecondOne)) on one thread), \(giga(limits.copyBytesPerSecondAll)) GB/s read and \
-      written by a copy (\(giga(limits.copyBytesPerSecondOne)) on one thread).
+      written by memcpy (\(giga(limits.copyBytesPerSecondOne)) on one thread), \
+      \(giga(limits.streamedCopyBytesPerSecondAll)) by a copy past the caches.
 
       \(table.text)
       """

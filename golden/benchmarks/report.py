@@ -173,8 +173,10 @@ def header(run: Run) -> str:
         f"With {versions}.", "",
         "Limits of the machine, measured right after each of our runs, the medians from row to row: "
         f"fused multiply-adds {run.range_of('fmaPerSecondOne', FLOPS)} GFLOP/s on one thread, "
-        f"{run.range_of('fmaPerSecondAll', FLOPS)} on all; copy {run.range_of('copyBytesPerSecondOne', RATE)} and "
-        f"{run.range_of('copyBytesPerSecondAll', RATE)} GB/s, read and written. A share is the median of what each run "
+        f"{run.range_of('fmaPerSecondAll', FLOPS)} on all; memcpy {run.range_of('copyBytesPerSecondOne', RATE)} and "
+        f"{run.range_of('copyBytesPerSecondAll', RATE)} GB/s, read and written; a copy past the caches, which reads "
+        f"nothing but its source, {run.range_of('streamedCopyBytesPerSecondAll', RATE)} GB/s on all. "
+        "Shares of copy are of memcpy. A share is the median of what each run "
         "reached of the limit of its moment."])
 
 

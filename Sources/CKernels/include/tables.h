@@ -25,6 +25,8 @@ typedef struct {
 typedef struct {
   /// `repeats` rounds of multiply-adds in registers: the peak of one core. Gives how many floating-point operations.
   double (*multiply_adds)(int64_t repeats, float *sink);
+  /// y = x. `count` is a multiple of the lanes, and both are aligned to vectors; y is not read on the way.
+  void (*copy_past_caches)(const float *x, int64_t count, float *y);
 } v4_limit_kernels;
 
 /// Hyper-connections. T tokens, n streams, d width, M mixes.

@@ -16,3 +16,9 @@ static double V4_NAME(multiply_adds)(int64_t repeats, float *sink) {
   *sink = V4_NAME(lane_sum)(total);
   return 2.0 * chains * V4_LANES * (double)repeats;
 }
+
+/// y = x, of whole vectors in aligned memory; what y held is not read.
+static void V4_NAME(copy_past_caches)(const float *x, int64_t count, float *y) {
+  for (int64_t i = 0; i < count; i += V4_LANES) __builtin_nontemporal_store(V4_LOAD(x + i), (v4_vec *)(y + i));
+  V4_NAME(settle)();
+}
