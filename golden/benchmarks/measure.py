@@ -1,7 +1,7 @@
 """Both sides in turn: one run of each to warm up, then theirs, ours, theirs, ours, so that noise hits both alike.
 
-What is quick runs several times in each turn, and the last run counts: the pause between the sides puts threads and
-processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured right after each
+Where a side is quick, both run several times in each turn, and the last run counts: the pause between the sides puts
+threads and processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured right after each
 of our turns, since a virtual machine's share of memory and of its cores changes by the second. For the same reason the
 positions of a decoded token, whose times should be a line, are run in turn, too.
 """
@@ -20,7 +20,7 @@ from targets import DECODE_POSITION, Case, Target
 REPEATS, FEWEST_REPEATS = 7, 3
 SLOW_SECONDS = 8.0  # of a run, from which the fewest repeats have to do
 QUICK_SECONDS, QUICK_FACTOR = 0.1, 3  # below which there are more
-TURN_SECONDS, MOST_RUNS_OF_A_TURN = 0.05, 20  # how long the runs of a quick kernel last together, and how many they are
+TURN_SECONDS, MOST_RUNS_OF_A_TURN = 0.05, 20  # how long quick runs of a turn last together, and how many they are
 ROUNDS = 15  # of a token at several positions
 PAUSE_SECONDS = 0.02  # between the sides, so that no thread of the one still spins while the other is timed
 
@@ -107,11 +107,11 @@ def tasks_of(case: Case, positions: tuple[int, ...]) -> list[Task]:
     return [Task(case, 1, position, bool(positions)) for position in positions or (DECODE_POSITION,)]
 
 
-def runs_of_a_turn(slowest: float) -> int:
-    """One; of a quick kernel two or more."""
-    if slowest >= QUICK_SECONDS:
+def runs_of_a_turn(side: float, quickest: float) -> int:
+    """Of a side that takes so long, where the quicker one of both is no quick kernel: one. Else two or more."""
+    if quickest >= QUICK_SECONDS:
         return 1
-    return max(2, min(MOST_RUNS_OF_A_TURN, int(TURN_SECONDS / slowest)))
+    return max(2, min(MOST_RUNS_OF_A_TURN, int(TURN_SECONDS / side)))
 
 
 def repeats_for(slowest: float, repeats: int) -> int:
@@ -128,14 +128,14 @@ def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: 
 
     side = make_side()
     theirs_first, ours_first = side.warm_up(), ask(1)
-    slowest = max(theirs_first, *ours_first.seconds)
-    runs = runs_of_a_turn(slowest)
+    first = (theirs_first, ours_first.seconds[0])
+    their_runs, our_runs = (runs_of_a_turn(seconds, min(first)) for seconds in first)
     ours, theirs, limits = [], [], []
-    for _ in range(repeats_for(slowest, repeats)):
+    for _ in range(repeats_for(max(first), repeats)):
         time.sleep(PAUSE_SECONDS)
-        theirs.append([side.seconds() for _ in range(runs)][-1])
+        theirs.append([side.seconds() for _ in range(their_runs)][-1])
         time.sleep(PAUSE_SECONDS)
-        answer = ask(runs)
+        answer = ask(our_runs)
         if (answer.flops, answer.bytes, answer.bound) != (ours_first.flops, ours_first.bytes, ours_first.bound):
             raise OracleError(f"v4-oracle counts the work of {task.name} differently from one run to the next")
         ours.append(answer.seconds[-1])

@@ -182,8 +182,8 @@ def header(run: Run) -> str:
 
 def method(run: Run) -> str:
     return "\n".join([
-        "Each side runs once to warm up, then both in turn; where the slower side takes less than "
-        f"{QUICK_SECONDS:g} s, each runs several times in its turn, {TURN_SECONDS:g} s or so, and the last run counts. "
+        "Each side runs once to warm up, then both in turn; where the quicker side takes less than "
+        f"{QUICK_SECONDS:g} s, each runs twice or more in its turn, {TURN_SECONDS:g} s or so, and the last run counts. "
         "Times are medians with the fastest and the slowest run; "
         f"{run.repeats} runs, {run.repeats * QUICK_FACTOR} where the slower side takes less than {QUICK_SECONDS:g} s, "
         f"{min(run.repeats, FEWEST_REPEATS)} where it takes more than {SLOW_SECONDS:g} s. The ratio is that of the "

@@ -25,7 +25,7 @@ class TestMeasure(InFolder):
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
             ask = oracle.measure
             with (patch.object(oracle, "measure", lambda *given: (order.append("ours"), ask(*given))[1]),
-                  patch.object(measure, "PAUSE_SECONDS", 0.0)):
+                  patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "QUICK_SECONDS", 0.0)):
                 found = measure.measure(Task(CASES["router"], 512), oracle, lambda: side, 3)
         self.assertEqual(order, ["theirs", "ours"] * 4)
         self.assertEqual(found.theirs, [3.0, 1.0, 2.0])  # not the first, which warms up
@@ -41,12 +41,14 @@ class TestMeasure(InFolder):
                   patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "QUICK_FACTOR", 1)):
                 found = measure.measure(Task(CASES["router"], 512), oracle, lambda: side, 3)
         self.assertEqual(found.theirs, [0.02, 0.03, 0.01])
-        self.assertEqual(asked, [1, 2, 2, 2])
+        self.assertEqual(asked, [1, 20, 20, 20])  # each side fills its turn with runs of its own length
         self.assertEqual(len(found.ours), 3)
 
     def test_runs_of_a_turn(self) -> None:
-        self.assertEqual([measure.runs_of_a_turn(seconds) for seconds in (1e-5, 0.01, 0.03, 0.09, 0.1, 3.0)],
-                         [20, 5, 2, 2, 1, 1])
+        alone = [measure.runs_of_a_turn(seconds, seconds) for seconds in (1e-5, 0.01, 0.03, 0.09, 0.1, 3.0)]
+        self.assertEqual(alone, [20, 5, 2, 2, 1, 1])
+        beside_a_quick_one = [measure.runs_of_a_turn(seconds, 0.01) for seconds in (0.01, 0.1, 3.0)]
+        self.assertEqual(beside_a_quick_one, [5, 2, 2])
 
     def test_limits_are_those_of_the_moment(self) -> None:
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
