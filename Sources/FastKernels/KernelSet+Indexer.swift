@@ -1,5 +1,4 @@
 import CKernels
-import Foundation
 import Tensors
 
 // Axes: T tokens, H index heads, i index width, N entries.
@@ -67,31 +66,15 @@ extension KernelSet {
     _ scores: [[Float]], visible: [Int], topK: Int
   ) throws(InputError) -> (selection: [[Int]], margin: [Float]) {
     guard topK >= 1 else { throw InputError("indexer", "index_topk must be at least 1, got \(topK)") }
-    let results = Selections(tokens: scores.count)
-    let most = visible.max() ?? 0
-    workers.forRanges(of: scores.count, work: 4 * most) { tokens in
-      withScratch((kernels.indexer.top_k_scratch(Int64(most), Int64(topK)) + 3) / 4) { scratch in
-        for token in tokens where visible[token] > 0 {
-          let count = min(topK, visible[token])
-          var margin: Float = 0
-          var nan: Int64 = -1
-          let chosen = [Int64](unsafeUninitializedCapacity: count) { buffer, written in
-            nan = kernels.indexer.top_k(
-              scores[token], Int64(visible[token]), Int64(count), buffer.baseAddress, &margin, scratch)
-            written = nan < 0 ? count : 0
-          }
-          results.set(token, chosen.map { Int($0) }, margin, nan: Int(nan))
-        }
-      }
+    let (indices, margin) = try best(
+      ofRows: scores.count, candidates: { visible[$0] }, most: visible.max() ?? 0, k: topK, in: "indexer",
+      withScores: { row, body in scores[row].withUnsafeBufferPointer { body($0.baseAddress) } })
+    let selection = visible.indices.map { row in
+      indices[row * topK..<row * topK + min(topK, visible[row])].map { Int($0) }
     }
-    if let (token, nan) = results.firstNaN {
-      throw InputError("indexer", "the score of candidate \(nan) is NaN for token \(token)")
-    }
-    return (results.selection, results.margin)
+    return (selection, margin.elements)
   }
-}
 
-extension KernelSet {
   /// The twin of `TopK`: the k highest scores of each row, score descending, then index ascending.
   ///
   /// - Parameters:
@@ -104,23 +87,48 @@ extension KernelSet {
     _ scores: Tensor<Float>, k: Int, in operation: String
   ) throws(InputError) -> (indices: Tensor<Int>, margin: Tensor<Float>) {
     try scores.requireAxes(["T", "E"], "scores", in: operation)
-    let (tokens, candidates) = (scores.shape[0], scores.shape[1])
-    guard (1...candidates).contains(k) else {
-      throw InputError(operation, "k must be between 1 and \(candidates), got \(k)")
+    let (tokens, count) = (scores.shape[0], scores.shape[1])
+    guard (1...count).contains(k) else {
+      throw InputError(operation, "k must be between 1 and \(count), got \(k)")
     }
-    var indices = [Int64](repeating: 0, count: tokens * k)
-    var nans = [Int64](repeating: -1, count: tokens)
+    let (indices, margin) = try best(
+      ofRows: tokens, candidates: { _ in count }, most: count, k: k, in: operation,
+      withScores: { row, body in scores.read { body($0 + row * count) } })
+    return (Tensor(filling: [tokens, k], indices.map { Int($0) }), margin)
+  }
+
+  /// The highest scores of each row, score descending, then index ascending.
+  ///
+  /// - Parameters:
+  ///   - rows: how many rows
+  ///   - candidates: how many a row has, 0 or more
+  ///   - most: of these
+  ///   - k: how many are wanted of each row, at least 1
+  ///   - operation: what an error names
+  ///   - withScores: calls a body with the scores of a row
+  /// - Returns: k places for each row, the first min(k, candidates) of them indices; and by how much the last one beat the
+  ///   first rejected one, ∞ if none was
+  /// - Throws: `InputError` if a score is NaN.
+  private func best(
+    ofRows rows: Int, candidates: @Sendable (Int) -> Int, most: Int, k: Int, in operation: String,
+    withScores: @Sendable (Int, (UnsafePointer<Float>?) -> Void) -> Void
+  ) throws(InputError) -> (indices: [Int64], margin: Tensor<Float>) {
+    var indices = [Int64](repeating: 0, count: rows * k)
+    var nans = [Int64](repeating: -1, count: rows)
     let margin = indices.withUnsafeMutableBufferPointer { indices in
       nans.withUnsafeMutableBufferPointer { nans in
         let written = SelectionMemory(indices: indices.baseAddress, nans: nans.baseAddress)
-        return Tensor<Float>.written([tokens]) { margin in
-          scores.read { scores in
-            workers.forRanges(of: tokens, work: 8 * candidates) { range in
-              withScratch((kernels.indexer.top_k_scratch(Int64(candidates), Int64(k)) + 3) / 4) { scratch in
-                for token in range {
-                  written.nans?[token] = kernels.indexer.top_k(
-                    scores + token * candidates, Int64(candidates), Int64(k), written.indices.map { $0 + token * k },
-                    margin + token, scratch)
+        return Tensor<Float>.written([rows]) { margin in
+          workers.forRanges(of: rows, work: 8 * most) { range in
+            withScratch((kernels.indexer.top_k_scratch(Int64(most), Int64(k)) + 3) / 4) { scratch in
+              for row in range {
+                let count = candidates(row)
+                (margin + row).initialize(to: .infinity)
+                if count == 0 { continue }
+                withScores(row) { scores in
+                  written.nans?[row] = kernels.indexer.top_k(
+                    scores, Int64(count), Int64(min(k, count)), written.indices.map { $0 + row * k }, margin + row,
+                    scratch)
                 }
               }
             }
@@ -128,42 +136,15 @@ extension KernelSet {
         }
       }
     }
-    if let token = nans.firstIndex(where: { $0 >= 0 }) {
-      throw InputError(operation, "the score of candidate \(nans[token]) is NaN for token \(token)")
+    if let row = nans.firstIndex(where: { $0 >= 0 }) {
+      throw InputError(operation, "the score of candidate \(nans[row]) is NaN for token \(row)")
     }
-    return (Tensor(filling: [tokens, k], indices.map { Int($0) }), margin)
+    return (indices, margin)
   }
 }
 
-/// Where threads write what they select, each for tokens of its own.
+/// Where threads write what they select, each for rows of its own.
 private struct SelectionMemory: @unchecked Sendable {
   let indices: UnsafeMutablePointer<Int64>?
   let nans: UnsafeMutablePointer<Int64>?
-}
-
-/// Selections as threads find them, each for tokens of its own.
-private final class Selections: @unchecked Sendable {
-  private(set) var selection: [[Int]]
-  private(set) var margin: [Float]
-  private var nans: [Int]
-  private let lock = NSLock()
-
-  init(tokens: Int) {
-    selection = Array(repeating: [], count: tokens)
-    margin = Array(repeating: .infinity, count: tokens)
-    nans = Array(repeating: -1, count: tokens)
-  }
-
-  func set(_ token: Int, _ chosen: [Int], _ margin: Float, nan: Int) {
-    lock.lock()
-    defer { lock.unlock() }
-    selection[token] = chosen
-    self.margin[token] = margin
-    nans[token] = nan
-  }
-
-  /// The first token that has a NaN, and where.
-  var firstNaN: (token: Int, index: Int)? {
-    nans.firstIndex { $0 >= 0 }.map { ($0, nans[$0]) }
-  }
 }
