@@ -26,12 +26,11 @@ extension KernelSet {
       throw InputError("linear", "input of shape \(streams.shape) does not fit the weight of shape \(projection.shape)")
     }
     let count = projection.shape[0]
-    let blocks = (columns + Int(kernels.streams.mix_columns) - 1) / Int(kernels.streams.mix_columns)
     let sums = mixSums(streams, projection: projection)
     return .written([tokens, count]) { y in
-      sums.read { sums in
+      sums.read { x in
         kernels.streams.mixes(
-          sums.start, Int64(blocks), Int64(tokens), Int64(count), Int64(columns), normEpsilon, y.start)
+          x.start, Int64(sums.shape[0]), Int64(tokens), Int64(count), Int64(columns), normEpsilon, y.start)
       }
     }
   }
@@ -43,7 +42,7 @@ extension KernelSet {
     let (tokens, count, columns) = (streams.shape[0], projection.shape[0], projection.shape[1])
     let (most, group) = (Int(kernels.streams.mix_columns), Int(kernels.streams.mix_tokens))
     let (blocks, groups) = ((columns + most - 1) / most, (tokens + group - 1) / group)
-    let weights = groups > 1 ? mixBlocks(projection) : projection
+    let weights = groups > 1 ? mixBlocks(projection, blocks) : projection
     let stride = groups > 1 ? Int(kernels.streams.mix_stride) : columns
     return .written([blocks, tokens, count + 1]) { y in
       streams.read { x in
@@ -70,10 +69,9 @@ extension KernelSet {
   /// The blocks of the projection one after the other, their rows where no cache gets into trouble with them.
   ///
   /// - Returns: `[blocks, M, stride]`
-  private func mixBlocks(_ projection: Tensor<Float>) -> Tensor<Float> {
+  private func mixBlocks(_ projection: Tensor<Float>, _ blocks: Int) -> Tensor<Float> {
     let (count, columns) = (projection.shape[0], projection.shape[1])
     let (most, stride) = (Int(kernels.streams.mix_columns), Int(kernels.streams.mix_stride))
-    let blocks = (columns + most - 1) / most
     return .written([blocks, count, stride]) { y in
       projection.read { weight in
         workers.forEach(of: blocks * count, work: stride) { row in

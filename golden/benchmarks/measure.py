@@ -19,7 +19,8 @@ from targets import DECODE_POSITION, Case, Target
 
 REPEATS, FEWEST_REPEATS = 7, 3
 SLOW_SECONDS = 8.0  # of a run, from which the fewest repeats have to do
-QUICK_SECONDS, QUICK_FACTOR = 0.1, 3  # below which there are more
+SHORT_SECONDS, SHORT_FACTOR = 0.5, 3  # below which there are more
+QUICK_SECONDS = 0.1  # below which a pause counts
 TURN_SECONDS, MOST_RUNS_OF_A_TURN = 0.05, 20  # how long quick runs of a turn last together, and how many they are
 ROUNDS = 15  # of a token at several positions
 PAUSE_SECONDS = 0.02  # between the sides, so that no thread of the one still spins while the other is timed
@@ -115,10 +116,10 @@ def runs_of_a_turn(side: float, quickest: float) -> int:
 
 
 def repeats_for(slowest: float, repeats: int) -> int:
-    """More for quick kernels, few for slow ones."""
+    """More of short runs, few of slow ones."""
     if slowest > SLOW_SECONDS:
         return min(repeats, FEWEST_REPEATS)
-    return repeats * QUICK_FACTOR if slowest < QUICK_SECONDS else repeats
+    return repeats * SHORT_FACTOR if slowest < SHORT_SECONDS else repeats
 
 
 def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: int) -> Row:

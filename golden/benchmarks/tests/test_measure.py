@@ -38,7 +38,7 @@ class TestMeasure(InFolder):
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
             ask = oracle.measure
             with (patch.object(oracle, "measure", lambda *given: (asked.append(given[2]), ask(*given))[1]),
-                  patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "QUICK_FACTOR", 1)):
+                  patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "SHORT_FACTOR", 1)):
                 found = measure.measure(Task(CASES["router"], 512), oracle, lambda: side, 3)
         self.assertEqual(found.theirs, [0.02, 0.03, 0.01])
         self.assertEqual(asked, [1, 20, 20, 20])  # each side fills its turn with runs of its own length
@@ -66,7 +66,7 @@ class TestMeasure(InFolder):
         self.assertEqual(len(found.ours), 3)
 
     def test_repeats(self) -> None:
-        self.assertEqual([repeats_for(seconds, 7) for seconds in (0.01, 1.0, 8.1)], [21, 7, 3])
+        self.assertEqual([repeats_for(seconds, 7) for seconds in (0.01, 0.4, 1.0, 8.1)], [21, 21, 7, 3])
 
     def test_row(self) -> None:
         found = row("csa-core", 512, [0.01, 0.03, 0.02], [0.1, 0.2, 0.05], flops=2e9)
