@@ -14,9 +14,9 @@ const v4_kernels V4_NAME(v4_kernels) = {
     .streams =
         {
             .mix_columns = V4_MIX_COLUMNS,
-            .mix_stride = V4_MIX_STRIDE,
             .mix_tokens = V4_MIX_TOKENS,
-            .mix_scratch = V4_NAME(mix_scratch),
+            .mix_packed = V4_NAME(mix_packed),
+            .pack_mixes = V4_NAME(pack_mixes),
             .mix_sums = V4_NAME(mix_sums),
             .mixes = V4_NAME(mixes),
             .weighted_sum = V4_NAME(weighted_sum),

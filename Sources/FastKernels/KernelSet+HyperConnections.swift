@@ -26,7 +26,8 @@ extension KernelSet {
       throw InputError("linear", "input of shape \(streams.shape) does not fit the weight of shape \(projection.shape)")
     }
     let count = projection.shape[0]
-    let sums = mixSums(streams, projection: projection)
+    let sums =
+      tokens > Self.fewTokens ? mixSums(streams, projection: projection) : fewMixSums(streams, projection: projection)
     return .written([tokens, count]) { y in
       sums.read { x in
         kernels.streams.mixes(
@@ -42,23 +43,19 @@ extension KernelSet {
     let (tokens, count, columns) = (streams.shape[0], projection.shape[0], projection.shape[1])
     let (most, group) = (Int(kernels.streams.mix_columns), Int(kernels.streams.mix_tokens))
     let (blocks, groups) = ((columns + most - 1) / most, (tokens + group - 1) / group)
-    let weights = groups > 1 ? mixBlocks(projection, blocks) : projection
-    let stride = groups > 1 ? Int(kernels.streams.mix_stride) : columns
+    let packed = packedBlocks(ofMixes: projection)
     return .written([blocks, tokens, count + 1]) { y in
       streams.read { x in
-        weights.read { weights in
+        packed.read { packed in
           workers.forRanges(of: blocks * groups, atLeast: Self.leastGroups, work: group * count * most) { range in
-            withScratch(kernels.streams.mix_scratch(Int64(count))) { scratch in
-              for block in range.lowerBound / groups...(range.upperBound - 1) / groups {
-                let part = range.clamped(to: block * groups..<(block + 1) * groups)
-                let first = (part.lowerBound - block * groups) * group
-                let past = min((part.upperBound - block * groups) * group, tokens)
-                kernels.streams.mix_sums(
-                  x + first * columns + block * most, Int64(columns), Int64(past - first),
-                  Int64(min(columns - block * most, most)),
-                  weights + (groups > 1 ? block * count * stride : block * most), Int64(stride), Int64(count),
-                  y + (block * tokens + first) * (count + 1), scratch)
-              }
+            for block in range.lowerBound / groups...(range.upperBound - 1) / groups {
+              let part = range.clamped(to: block * groups..<(block + 1) * groups)
+              let first = (part.lowerBound - block * groups) * group
+              let past = min((part.upperBound - block * groups) * group, tokens)
+              kernels.streams.mix_sums(
+                x + first * columns + block * most, Int64(columns), Int64(past - first),
+                Int64(min(columns - block * most, most)), packed + block * packedBlock(of: count, most), Int64(count),
+                y + (block * tokens + first) * (count + 1))
             }
           }
         }
@@ -66,22 +63,48 @@ extension KernelSet {
     }
   }
 
-  /// The blocks of the projection one after the other, their rows where no cache gets into trouble with them.
+  /// The same for few tokens, for which packing would not be worth while.
   ///
-  /// - Returns: `[blocks, M, stride]`
-  private func mixBlocks(_ projection: Tensor<Float>, _ blocks: Int) -> Tensor<Float> {
-    let (count, columns) = (projection.shape[0], projection.shape[1])
-    let (most, stride) = (Int(kernels.streams.mix_columns), Int(kernels.streams.mix_stride))
-    return .written([blocks, count, stride]) { y in
-      projection.read { weight in
-        workers.forEach(of: blocks * count, work: stride) { row in
-          let (first, target) = (row / count * most, y + row * stride)
-          let width = min(columns - first, most)
-          target.update(from: weight + row % count * columns + first, count: width)
-          (target + width).update(repeating: 0, count: stride - width)
+  /// - Returns: `[1, T, M + 1]`
+  private func fewMixSums(_ streams: Tensor<Float>, projection: Tensor<Float>) -> Tensor<Float> {
+    let (tokens, count, columns) = (streams.shape[0], projection.shape[0], projection.shape[1])
+    return .written([1, tokens, count + 1]) { y in
+      streams.read { x in
+        projection.read { weight in
+          multiply(
+            x, weight,
+            ProductShape(
+              tokens: tokens, columns: columns, outputs: count, xStride: columns, yStride: count + 1), into: y)
+        }
+        // The squares of a row are its product with itself.
+        workers.forEach(of: tokens, work: columns) { token in
+          let row = x + token * columns
+          kernels.linear.flat(
+            row, Int64(columns), 1, Int64(columns), row, Int64(columns), 1, y + token * (count + 1) + count, 1)
         }
       }
     }
+  }
+
+  /// The projection packed for `mix_sums`, block by block; only the last one may be shorter.
+  private func packedBlocks(ofMixes projection: Tensor<Float>) -> Tensor<Float> {
+    let (count, columns) = (projection.shape[0], projection.shape[1])
+    let most = Int(kernels.streams.mix_columns)
+    let (whole, rest) = (columns / most, columns % most)
+    return .written([whole * packedBlock(of: count, most) + packedBlock(of: count, rest)]) { y in
+      projection.read { weight in
+        workers.forEach(of: (columns + most - 1) / most, work: count * most) { block in
+          kernels.streams.pack_mixes(
+            weight + block * most, Int64(columns), Int64(count), Int64(min(columns - block * most, most)),
+            y + block * packedBlock(of: count, most))
+        }
+      }
+    }
+  }
+
+  /// Floats of a packed block of so many mixes and columns.
+  private func packedBlock(of mixes: Int, _ columns: Int) -> Int {
+    Int(kernels.streams.mix_packed(Int64(mixes), Int64(columns)))
   }
 
   /// Gate and bias of eqs. (3) to (5) for one part of the mixes: a part of what `HyperConnectionSteps.splitMixes` gives.

@@ -115,7 +115,7 @@ extension KernelSet {
   }
 
   /// Up to this many tokens memory is the limit, and the kernel that reads each weight once is the faster one.
-  private static let fewTokens = 16
+  static let fewTokens = 16
   /// Of outputs or tokens: for fewer, what is copied for them would take more than 2 % of the time.
   private static let leastRange = 512
 }

@@ -36,16 +36,21 @@ extension GuardedCall {
 
   static func streams() -> [GuardedCall] {
     var numbers = RandomNumbers(seed: 17)
-    return [(1, 1, 1, 1), (3, 4, 19, 24), (5, 3, 7, 5), (9, 4, 515, 7), (2, 5, 33, 13), (11, 2, 2055, 4)].flatMap {
+    return [
+      (1, 1, 1, 1), (3, 4, 19, 24), (5, 3, 7, 5), (9, 4, 515, 7), (2, 5, 33, 13), (11, 2, 2055, 4), (10, 4, 8, 35),
+    ].flatMap {
       tokens, streams, width, mixes in
       let (t, n, d, m) = (Int64(tokens), Int64(streams), Int64(width), Int64(mixes))
       let x = numbers.tensor([tokens, streams, width])
       let matrices = numbers.tensor([tokens, streams, streams])
       return [
         GuardedCall(
-          name: "mix_sums", inputs: [x, numbers.tensor([mixes, streams * width])], outputs: tokens * (mixes + 1),
-          scratch: { $0.streams.mix_scratch(m) },
-          body: { $0.streams.mix_sums($1[0], n * d, t, n * d, $1[1], n * d, m, $2, $3) }),
+          name: "pack_mixes, mix_sums", inputs: [x, numbers.tensor([mixes, streams * width])],
+          outputs: tokens * (mixes + 1), scratch: { $0.streams.mix_packed(m, n * d) },
+          body: { kernels, inputs, y, packed in
+            kernels.streams.pack_mixes(inputs[1], n * d, m, n * d, packed)
+            kernels.streams.mix_sums(inputs[0], n * d, t, n * d, packed, m, y)
+          }),
         GuardedCall(
           name: "mixes", inputs: [numbers.positives([3, tokens, mixes + 1])], outputs: tokens * mixes,
           body: { kernels, inputs, y, _ in kernels.streams.mixes(inputs[0], 3, t, m, n * d, 1e-6, y) }),

@@ -159,6 +159,7 @@ extension TwinCase {
     for (tokens, streams, width, mixes) in [
       (1, 1, 1, 1), (2, 4, 5, 24), (3, 4, 33, 24), (4, 2, 17, 8), (5, 4, 512, 24), (9, 4, 515, 7), (6, 3, 21, 15),
       (7, 5, 600, 13), (65, 1, 40, 3), (9, 4, 1030, 24), (17, 2, 2049, 5), (21, 4, 260, 4), (131, 3, 2800, 3),
+      (16, 4, 33, 24), (17, 4, 1030, 24), (18, 5, 600, 35), (20, 3, 21, 15), (24, 1, 1, 1), (29, 6, 9, 48),
     ] {
       let projection = numbers.tensor([mixes, streams * width])
       cases.append(TwinCase(MixesTwin(epsilon: 1e-6), numbers.tensor([tokens, streams, width]), projection))

@@ -31,16 +31,17 @@ typedef struct {
 
 /// Hyper-connections. T tokens, n streams, d width, M mixes.
 typedef struct {
-  /// Columns of a block of the projection, and how far its rows should lie apart. Only the last block is narrower.
-  int64_t mix_columns, mix_stride;
+  /// Columns of a block of the projection; only the last block is narrower.
+  int64_t mix_columns;
   /// Tokens that `mix_sums` takes at a time.
   int64_t mix_tokens;
-  /// Floats of scratch that `mix_sums` needs.
-  int64_t (*mix_scratch)(int64_t mixes);
+  /// Floats of a packed block of the projection.
+  int64_t (*mix_packed)(int64_t mixes, int64_t columns);
+  /// Packs a block of the projection, `mixes` rows `weight_stride` apart, for `mix_sums`.
+  void (*pack_mixes)(const float *weight, int64_t weight_stride, int64_t mixes, int64_t columns, float *packed);
   /// For a block of columns y[t, m] = Σ x[t, ·] · weight[m, ·] and, as number M of its sums, y[t, M] = Σ x[t, ·]².
   void (*mix_sums)(
-      const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
-      int64_t mixes, float *y, float *scratch);
+      const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *packed, int64_t mixes, float *y);
   /// Eqs. (3) to (5) from the sums of all blocks, [blocks, T, M + 1]: y[t, m] = Σ products / √(mean of squares + ε).
   void (*mixes)(
       const float *sums, int64_t blocks, int64_t tokens, int64_t mixes, int64_t columns, float epsilon, float *y);

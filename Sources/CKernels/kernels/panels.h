@@ -28,8 +28,6 @@ typedef void (*v4_row_decoder)(
 
 #define V4_PANELS_IN_GROUP 8
 
-V4_INLINE int64_t V4_NAME(round_up)(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
-
 /// Floats in a row of a panel. One cache line more than the chunk, or all rows would share one set of the first cache.
 V4_INLINE int64_t V4_NAME(panel_stride)(const v4_panel_plan *plan) { return plan->chunk / plan->columns_in_float + 16; }
 

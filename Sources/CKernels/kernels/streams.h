@@ -1,120 +1,123 @@
 // Hyper-connections. T tokens, n streams, d width, M mixes.
 
-#define V4_MIX_TOKENS (V4_LANES == 16 ? 8 : 4) // at a time
-#define V4_MIX_ROWS 3                          // of the projection at a time: with the tokens 24 or 12 registers
-#define V4_MIX_COLUMNS 4096                    // of a block of the projection, which stays in the second cache
-#define V4_MIX_PART 256                        // of these: the tokens' stay in the first cache, and the next ones
-// What is used again is copied first: in place rows lie a power of two apart and would share one cache set.
-#define V4_MIX_STRIDE (V4_MIX_COLUMNS + 16)
-#define V4_PART_STRIDE (V4_MIX_PART + 16)
+// Tokens at a time, and columns of the projection that stand side by side in a vector: with three vectors of them a tile
+// has the 24 mixes of four streams, whose sums take 24 or 12 registers.
+#if V4_LANES == 16
+#define V4_MIX_TOKENS 8
+#define V4_MIX_BESIDE 2
+#else
+#define V4_MIX_TOKENS 4
+#define V4_MIX_BESIDE 1
+#endif
+#define V4_MIX_VECTORS 3
+#define V4_MIX_ROWS (V4_MIX_VECTORS * V4_LANES / V4_MIX_BESIDE) // mixes of a tile
+#define V4_MIX_COLUMNS 4096                                     // of a block of the projection, for the second cache
+#define V4_MIX_PART 256                                         // of these, packed in the first cache
 
-/// Between the sums of two tokens, each of them in lanes: the mixes, rows beyond the last one, which repeat it and are
-/// not used, and the squares.
-V4_INLINE int64_t V4_NAME(mix_lanes)(int64_t mixes) { return (mixes + V4_MIX_ROWS + 1) * V4_LANES; }
-
-static int64_t V4_NAME(mix_scratch)(int64_t mixes) {
-  return V4_MIX_TOKENS * (V4_NAME(mix_lanes)(mixes) + 2 * V4_PART_STRIDE);
+/// Floats of a packed block of the projection.
+static int64_t V4_NAME(mix_packed)(int64_t mixes, int64_t columns) {
+  return V4_NAME(round_up)(mixes, V4_MIX_ROWS) * V4_NAME(round_up)(columns, V4_LANES);
 }
 
-/// Copies a row to y, with zeros up to a whole vector, and adds its squares to the lanes of a sum.
-V4_INLINE void V4_NAME(copy_and_square)(const float *x, int64_t count, float *y, float *squares) {
-  v4_vec sum = V4_LOAD(squares);
-  for (int64_t i = 0; i < count; i += V4_LANES) {
-    const v4_vec part = V4_NAME(load)(x + i, V4_NAME(least)(count - i, V4_LANES));
-    V4_STORE(y + i, part);
-    sum = part * part + sum;
+/// packed[tile of mixes][column / beside][mix][beside], 0 where there is no mix or no column.
+static void V4_NAME(pack_mixes)(
+    const float *weight, int64_t weight_stride, int64_t mixes, int64_t columns, float *packed) {
+  const int64_t padded = V4_NAME(round_up)(columns, V4_LANES);
+  for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS, packed += V4_MIX_ROWS * padded) {
+    const int64_t count = V4_NAME(least)(mixes - m, V4_MIX_ROWS);
+    if (count < V4_MIX_ROWS || columns < padded) memset(packed, 0, (size_t)(V4_MIX_ROWS * padded) * sizeof(float));
+    for (int64_t first = 0; first < columns; first += V4_MIX_PART) {
+      const int64_t end = V4_NAME(least)(first + V4_MIX_PART, columns);
+      for (int64_t r = 0; r < count; r++) {
+        const float *row = weight + (m + r) * weight_stride;
+        float *target = packed + first * V4_MIX_ROWS + r * V4_MIX_BESIDE;
+        int64_t i = first;
+        for (; i + V4_MIX_BESIDE <= end; i += V4_MIX_BESIDE, target += V4_MIX_ROWS * V4_MIX_BESIDE) {
+          memcpy(target, row + i, V4_MIX_BESIDE * sizeof(float));
+        }
+        if (i < end) *target = row[i];
+      }
+    }
   }
-  V4_STORE(squares, sum);
 }
 
-/// sums[t, r] += weight[r] · x[t] lane by lane, lanes along the columns; `row_sums` floats lie between tokens. On the way
-/// it does what `copy_and_square` does with a row that comes next (if there is one), and asks for one after that.
+/// The columns that stand side by side, again and again.
+V4_INLINE v4_vec V4_NAME(splat_beside)(const float *x) {
+#if V4_MIX_BESIDE == 2
+  double both;
+  memcpy(&both, x, sizeof both);
+  const double __attribute__((ext_vector_type(V4_LANES / 2))) pairs = both;
+  return __builtin_bit_cast(v4_vec, pairs);
+#else
+  return V4_SPLAT(*x);
+#endif
+}
+
+/// sums[v][t] += packed[…][v] · rows[t], over `columns`, a multiple of the lanes. With squares, squares[t] += rows[t]²
+/// lane by lane, and on the way it asks for the tokens that come next, which lie `coming` floats after these.
 V4_INLINE void V4_NAME(mix_tile)(
-    const float *x, const float *const *weight, int64_t columns, const float *next, float *copy, float *squares,
-    const float *coming, float *sums, int64_t row_sums) {
-  v4_vec tile[V4_MIX_ROWS][V4_MIX_TOKENS];
+    const float *const *rows, int64_t columns, const float *packed, int64_t coming, float (*squares)[V4_LANES],
+    v4_vec sums[V4_MIX_VECTORS][V4_MIX_TOKENS]) {
+  for (int64_t first = 0; first < columns; first += V4_LANES) {
+#pragma clang loop unroll(disable)
+    for (int64_t step = 0; step < V4_LANES / V4_MIX_BESIDE; step++, packed += V4_MIX_VECTORS * V4_LANES) {
+      if (squares && step < V4_MIX_TOKENS) {
+        const v4_vec part = V4_LOAD(rows[step] + first);
+        V4_STORE(squares[step], part * part + V4_LOAD(squares[step]));
+        __builtin_prefetch(rows[step] + coming + first, 0, 2);
+      }
+      v4_vec weight[V4_MIX_VECTORS];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < V4_MIX_ROWS; r++) {
+      for (int v = 0; v < V4_MIX_VECTORS; v++) weight[v] = V4_LOAD(packed + v * V4_LANES);
 #pragma clang loop unroll(full)
-    for (int t = 0; t < V4_MIX_TOKENS; t++) tile[r][t] = V4_LOAD(sums + t * row_sums + r * V4_LANES);
-  }
-  v4_vec square = V4_LOAD(squares);
-  for (int64_t i = 0; i < columns; i += V4_LANES) {
-    const int64_t part = V4_NAME(least)(columns - i, V4_LANES);
-    __builtin_prefetch(coming + i, 0, 2);
-    if (next) {
-      const v4_vec copied = V4_NAME(load)(next + i, part);
-      V4_STORE(copy + i, copied);
-      square = copied * copied + square;
+      for (int t = 0; t < V4_MIX_TOKENS; t++) {
+        const v4_vec token = V4_NAME(splat_beside)(rows[t] + first + step * V4_MIX_BESIDE);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < V4_MIX_VECTORS; v++) sums[v][t] = weight[v] * token + sums[v][t];
+      }
     }
-    v4_vec rows[V4_MIX_ROWS];
-#pragma clang loop unroll(full)
-    for (int r = 0; r < V4_MIX_ROWS; r++) rows[r] = V4_NAME(load)(weight[r] + i, part);
-#pragma clang loop unroll(full)
-    for (int t = 0; t < V4_MIX_TOKENS; t++) {
-      const v4_vec token = V4_LOAD(x + t * V4_PART_STRIDE + i);
-#pragma clang loop unroll(full)
-      for (int r = 0; r < V4_MIX_ROWS; r++) tile[r][t] = rows[r] * token + tile[r][t];
-    }
-  }
-  V4_STORE(squares, square);
-#pragma clang loop unroll(full)
-  for (int r = 0; r < V4_MIX_ROWS; r++) {
-#pragma clang loop unroll(full)
-    for (int t = 0; t < V4_MIX_TOKENS; t++) V4_STORE(sums + t * row_sums + r * V4_LANES, tile[r][t]);
   }
 }
 
 /// The sums of `count` ≤ V4_MIX_TOKENS tokens over the columns of a block: its products, then its squares.
 V4_INLINE void V4_NAME(mix_tokens)(
-    const float *x, int64_t x_stride, int64_t count, int64_t columns, const float *weight, int64_t weight_stride,
-    int64_t mixes, float *y, float *scratch) {
-  const int64_t row_sums = V4_NAME(mix_lanes)(mixes);
-  float *sums = scratch, *squares = sums + row_sums - V4_LANES;
-  float *here = sums + V4_MIX_TOKENS * row_sums, *there = here + V4_MIX_TOKENS * V4_PART_STRIDE;
-  // The places of tokens that are not there hold zeros.
-  const int64_t cleared = V4_MIX_TOKENS * (row_sums + (count < V4_MIX_TOKENS ? 2 * V4_PART_STRIDE : 0));
-  memset(scratch, 0, (size_t)cleared * sizeof(float));
-  for (int64_t t = 0; t < count; t++) {
-    V4_NAME(copy_and_square)(
-        x + t * x_stride, V4_NAME(least)(columns, V4_MIX_PART), here + t * V4_PART_STRIDE, squares + t * row_sums);
+    const float *x, int64_t x_stride, int64_t count, int64_t columns, const float *packed, int64_t mixes, float *y) {
+  const int64_t whole = columns - columns % V4_LANES, padded = V4_NAME(round_up)(columns, V4_LANES);
+  float squares[V4_MIX_TOKENS][V4_LANES] = {0}, rest[V4_MIX_TOKENS][V4_LANES];
+  const float *rows[V4_MIX_TOKENS], *ends[V4_MIX_TOKENS];
+  for (int64_t t = 0; t < V4_MIX_TOKENS; t++) {
+    rows[t] = x + V4_NAME(least)(t, count - 1) * x_stride;  // where there is no token, the last one again
+    ends[t] = rest[t];
+    V4_STORE(rest[t], V4_NAME(load)(rows[t] + whole, columns - whole));
   }
-  for (int64_t i = 0; i < columns; i += V4_MIX_PART) {
-    const int64_t width = V4_NAME(least)(columns - i, V4_MIX_PART);
-    const float *next = x + i + width;
-    const int64_t next_width = V4_NAME(least)(columns - i - width, V4_MIX_PART);
-    int64_t copied = 0;
-    for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS) {
-      const float *rows[V4_MIX_ROWS];
-      for (int64_t r = 0; r < V4_MIX_ROWS; r++) rows[r] = weight + V4_NAME(least)(m + r, mixes - 1) * weight_stride + i;
-      const int copies = copied < count && next_width == width;
-      V4_NAME(mix_tile)(
-          here, rows, width, copies ? next + copied * x_stride : NULL, there + copied * V4_PART_STRIDE,
-          squares + copied % V4_MIX_TOKENS * row_sums,
-          x + (V4_MIX_TOKENS + m / V4_MIX_ROWS % V4_MIX_TOKENS) * x_stride + i, sums + m * V4_LANES, row_sums);
-      copied += copies;
+  for (int64_t m = 0; m < mixes; m += V4_MIX_ROWS, packed += V4_MIX_ROWS * padded) {
+    float(*tile_squares)[V4_LANES] = m == 0 ? squares : NULL;
+    v4_vec sums[V4_MIX_VECTORS][V4_MIX_TOKENS] = {0};
+    V4_NAME(mix_tile)(rows, whole, packed, V4_MIX_TOKENS * x_stride, tile_squares, sums);
+    if (whole < columns) V4_NAME(mix_tile)(ends, V4_LANES, packed + whole * V4_MIX_ROWS, 0, tile_squares, sums);
+    float lanes[V4_MIX_TOKENS][V4_MIX_VECTORS * V4_LANES];
+#pragma clang loop unroll(full)
+    for (int t = 0; t < V4_MIX_TOKENS; t++) {
+#pragma clang loop unroll(full)
+      for (int v = 0; v < V4_MIX_VECTORS; v++) V4_STORE(lanes[t] + v * V4_LANES, sums[v][t]);
     }
-    for (; copied < count && next_width > 0; copied++) {
-      V4_NAME(copy_and_square)(
-          next + copied * x_stride, next_width, there + copied * V4_PART_STRIDE, squares + copied * row_sums);
+    for (int64_t t = 0; t < count; t++) {
+      for (int64_t r = 0; r < V4_NAME(least)(mixes - m, V4_MIX_ROWS); r++) {
+        float sum = 0;
+        for (int64_t i = 0; i < V4_MIX_BESIDE; i++) sum += lanes[t][r * V4_MIX_BESIDE + i];
+        y[t * (mixes + 1) + m + r] = sum;
+      }
     }
-    float *turn = here;
-    here = there;
-    there = turn;
   }
-  for (int64_t t = 0; t < count; t++, y += mixes + 1) {
-    for (int64_t m = 0; m < mixes; m++) y[m] = V4_NAME(lane_sum)(V4_LOAD(sums + t * row_sums + m * V4_LANES));
-    y[mixes] = V4_NAME(lane_sum)(V4_LOAD(squares + t * row_sums));
-  }
+  for (int64_t t = 0; t < count; t++) y[t * (mixes + 1) + mixes] = V4_NAME(lane_sum)(V4_LOAD(squares[t]));
 }
 
 static void V4_NAME(mix_sums)(
-    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
-    int64_t mixes, float *y, float *scratch) {
+    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *packed, int64_t mixes, float *y) {
   for (int64_t t = 0; t < tokens; t += V4_MIX_TOKENS) {
     V4_NAME(mix_tokens)(
-        x + t * x_stride, x_stride, V4_NAME(least)(tokens - t, V4_MIX_TOKENS), columns, weight, weight_stride, mixes,
-        y + t * (mixes + 1), scratch);
+        x + t * x_stride, x_stride, V4_NAME(least)(tokens - t, V4_MIX_TOKENS), columns, packed, mixes,
+        y + t * (mixes + 1));
   }
 }
 
@@ -133,10 +136,11 @@ static void V4_NAME(mixes)(
   }
 }
 
-/// y[i] = Σⱼ factors[j] · x[j, i] + extra · layer[i] for one row of d channels. Large results go past the caches.
+/// y[i] = Σⱼ factors[j] · x[j, i] + extra · layer[i] for one row of d channels. Large results go past the caches. On the
+/// way it asks for rows that come next.
 V4_INLINE void V4_NAME(mixed_row)(
     const float *x, const int64_t streams, int64_t width, const float *factors, int64_t factor_stride,
-    const float *layer, float extra, int past_caches, float *y) {
+    const float *layer, float extra, V4_NAME(coming_rows) coming, int past_caches, float *y) {
   const int64_t misplaced = (int64_t)(((uintptr_t)y / sizeof(float)) % V4_LANES);
   int64_t i = 0;
   // The first part up to an aligned place, then whole vectors, then the rest.
@@ -160,6 +164,7 @@ V4_INLINE void V4_NAME(mixed_row)(
     for (int64_t j = 0; j < streams; j++) {
       sum = V4_SPLAT(factors[j * factor_stride]) * V4_LOAD(x + j * width + i) + sum;
     }
+    for (int64_t r = 0; r < coming.count; r++) __builtin_prefetch(coming.start + r * coming.stride + i, 0, 2);
     if (past_caches) {
       __builtin_nontemporal_store(sum, (v4_vec *)(y + i));
     } else {
@@ -185,10 +190,12 @@ static void V4_NAME(weighted_sum)(
   const int large = tokens * width * (int64_t)sizeof(float) >= V4_LARGE;
   for (int64_t t = tokens - 1; t >= 0; t--) {
     const float *source = x + t * streams * width;
+    const int64_t count = t > 0 ? streams : 0;
+    const V4_NAME(coming_rows) coming = {source - count * width, width, count};
     if (streams == 4) {
-      V4_NAME(mixed_row)(source, 4, width, weights + t * 4, 1, NULL, 0, large, y + t * width);
+      V4_NAME(mixed_row)(source, 4, width, weights + t * 4, 1, NULL, 0, coming, large, y + t * width);
     } else {
-      V4_NAME(mixed_row)(source, streams, width, weights + t * streams, 1, NULL, 0, large, y + t * width);
+      V4_NAME(mixed_row)(source, streams, width, weights + t * streams, 1, NULL, 0, coming, large, y + t * width);
     }
   }
   V4_NAME(settle)();
@@ -200,14 +207,17 @@ static void V4_NAME(post_mix)(
   const int large = tokens * streams * width * (int64_t)sizeof(float) >= V4_LARGE;
   for (int64_t t = 0; t < tokens; t++) {
     const float *source = x + t * streams * width;
+    const float *output = layer + t * width;
     for (int64_t k = 0; k < streams; k++) {
       const float *factors = combination + t * streams * streams + k;
       float *target = y + (t * streams + k) * width;
       const float extra = post[t * streams + k];
+      // With each of its results a token asks for a row of the next one.
+      const V4_NAME(coming_rows) coming = {source + (streams + k) * width, width, t + 1 < tokens};
       if (streams == 4) {
-        V4_NAME(mixed_row)(source, 4, width, factors, 4, layer + t * width, extra, large, target);
+        V4_NAME(mixed_row)(source, 4, width, factors, 4, output, extra, coming, large, target);
       } else {
-        V4_NAME(mixed_row)(source, streams, width, factors, streams, layer + t * width, extra, large, target);
+        V4_NAME(mixed_row)(source, streams, width, factors, streams, output, extra, coming, large, target);
       }
     }
   }
@@ -270,7 +280,8 @@ static void V4_NAME(sinkhorn)(
   }
 }
 
-#undef V4_MIX_ROWS
 #undef V4_MIX_PART
-#undef V4_PART_STRIDE
+#undef V4_MIX_ROWS
+#undef V4_MIX_VECTORS
+#undef V4_MIX_BESIDE
 #undef V4_LARGE

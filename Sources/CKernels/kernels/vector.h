@@ -62,6 +62,7 @@ V4_INLINE void V4_NAME(transpose)(v4_vec rows[V4_LANES]) {
 }
 
 V4_INLINE int64_t V4_NAME(least)(int64_t a, int64_t b) { return a < b ? a : b; }
+V4_INLINE int64_t V4_NAME(round_up)(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
 
 /// The first `part` floats, 0 in the lanes after them.
 V4_INLINE v4_vec V4_NAME(load)(const float *x, int64_t part) {
