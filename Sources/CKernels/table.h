@@ -39,6 +39,7 @@ const v4_kernels V4_NAME(v4_kernels) = {
     .attention = {.scratch = V4_NAME(attend_scratch), .attend = V4_NAME(attend)},
     .indexer =
         {
+            .queries = V4_NAME(queries),
             .scratch = V4_NAME(scores_scratch),
             .scores = V4_NAME(scores),
             .top_k_scratch = V4_NAME(top_k_scratch),

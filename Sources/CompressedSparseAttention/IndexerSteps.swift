@@ -26,6 +26,11 @@ public protocol IndexerSteps: Sendable {
 
   func transformed<Scalar: RealScalar>(_ x: Tensor<Scalar>, isKey: Bool) throws(InputError) -> Tensor<Scalar>
 
+  func fusedQueries<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int, positions: [Int], rotary: RotaryConfiguration,
+    rotarySteps: any RotarySteps
+  ) throws(InputError) -> Tensor<Scalar>?
+
   func weights<Scalar: RealScalar>(_ projected: Tensor<Scalar>, indexWidth: Int) throws(InputError) -> Tensor<Scalar>
 
   func scores<Scalar: RealScalar>(
@@ -74,6 +79,24 @@ extension IndexerSteps {
     _ x: Tensor<Scalar>, isKey: Bool
   ) throws(InputError) -> Tensor<Scalar> {
     try hadamard(x)
+  }
+
+  /// `queries`, rotated and `transformed` without the values in between; nil, as here, where the steps know no better way
+  /// than one after another. It is only asked for where nobody wants those values and nothing is rounded.
+  ///
+  /// - Parameters:
+  ///   - latent: `[T, q]`
+  ///   - projection: `[H·i, q]`
+  ///   - heads: H
+  ///   - positions: of the T tokens
+  ///   - rotary: of the layer
+  ///   - rotarySteps: of the layer
+  /// - Returns: `[T, H, i]`
+  public func fusedQueries<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int, positions: [Int], rotary: RotaryConfiguration,
+    rotarySteps: any RotarySteps
+  ) throws(InputError) -> Tensor<Scalar>? {
+    nil
   }
 
   /// The product of eq. (15): `h W^w`.
@@ -186,9 +209,7 @@ extension IndexerSteps {
 @specialized(where Scalar == Double)
 public func hadamard<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError) -> Tensor<Scalar> {
   let width = x.shape.last ?? 0
-  guard width > 0, width & (width - 1) == 0 else {
-    throw InputError("indexer", "the index head width must be a power of two, got \(width)")
-  }
+  try requireTransformable(width)
   var elements = x.elements
   var half = 1
   while half < width {
@@ -203,4 +224,16 @@ public func hadamard<Scalar: RealScalar>(_ x: Tensor<Scalar>) throws(InputError)
   }
   let scale = 1 / Scalar(width).squareRoot()
   return try Tensor(shape: x.shape, elements: elements.map { $0 * scale })
+}
+
+/// Requires a width that the Hadamard transform has a matrix for.
+///
+/// - Parameters:
+///   - width: of the last axis
+///   - operation: what an error names
+/// - Throws: `InputError` if it is not a power of two.
+public func requireTransformable(_ width: Int, in operation: String = "indexer") throws(InputError) {
+  guard width > 0, width & (width - 1) == 0 else {
+    throw InputError(operation, "the index head width must be a power of two, got \(width)")
+  }
 }

@@ -41,9 +41,7 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
     let indexWidth = compressor.norm.count
     guard topK >= 1 else { throw InputError(operation, "index_topk must be at least 1, got \(topK)") }
     guard heads >= 1 else { throw InputError(operation, "index_heads must be at least 1, got \(heads)") }
-    guard indexWidth & (indexWidth - 1) == 0 else {
-      throw InputError(operation, "the index head width must be a power of two, got \(indexWidth)")
-    }
+    try requireTransformable(indexWidth, in: operation)
     try queryProjection.requireShape([heads * indexWidth, latentWidth], "index_query_projection", in: operation)
     try weightsProjection.requireShape([heads, width], "index_weights_projection", in: operation)
     try queryProjection.requireFinite("index_query_projection", in: operation)
@@ -99,8 +97,16 @@ public struct LightningIndexer<Scalar: RealScalar>: Sendable {
   private func queries(
     _ latent: Tensor<Scalar>, _ positions: [Int], _ hooks: Hooks
   ) throws(InputError) -> Tensor<Scalar> {
+    let count = weightsProjection.shape[0]
+    if hooks.pass(untouched: [.indexQueryHeads, .indexQueriesRotated, .indexQueriesTransformed, .indexQueries]),
+      let fused = try steps.fusedQueries(
+        latent, projection: queryProjection, heads: count, positions: positions, rotary: rotary,
+        rotarySteps: rotarySteps)
+    {
+      return fused
+    }
     let heads = try hooks.pass(
-      .indexQueryHeads, steps.queries(latent, projection: queryProjection, heads: weightsProjection.shape[0]))
+      .indexQueryHeads, steps.queries(latent, projection: queryProjection, heads: count))
     let rotated = try hooks.pass(
       .indexQueriesRotated,
       rotarySteps.rotated(heads, positions: positions, configuration: rotary, inverse: false))

@@ -1,4 +1,5 @@
 import CompressedSparseAttention
+import RotaryEmbedding
 import Taps
 import Tensors
 
@@ -21,6 +22,20 @@ struct FastIndexerSteps: IndexerSteps {
   ) throws(InputError) -> Tensor<Scalar> {
     try kernels.genericLinear(latent, projection)
       .reshaped([latent.shape[0], heads, projection.shape[0] / heads])
+  }
+
+  func fusedQueries<Scalar: RealScalar>(
+    _ latent: Tensor<Scalar>, projection: Tensor<Scalar>, heads: Int, positions: [Int], rotary: RotaryConfiguration,
+    rotarySteps: any RotarySteps
+  ) throws(InputError) -> Tensor<Scalar>? {
+    // Another rotation, as that of a known bug, is a step of its own.
+    guard let latent32 = floats(latent), let projection32 = floats(projection),
+      let rotarySteps = rotarySteps as? FastRotarySteps
+    else { return nil }
+    let angles = try rotarySteps.angles(positions: positions, configuration: rotary, inverse: false)
+    return generic(
+      try kernels.indexQueries(
+        latent32, projection: projection32, heads: heads, cosines: angles.cosines, sines: angles.sines))
   }
 
   func transformed<Scalar: RealScalar>(_ x: Tensor<Scalar>, isKey: Bool) throws(InputError) -> Tensor<Scalar> {

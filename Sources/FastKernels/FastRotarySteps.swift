@@ -24,6 +24,18 @@ struct FastRotarySteps: RotarySteps {
         x, positions: positions, configuration: configuration, inverse: inverse)
     }
     try requireRotatable(x, positions: positions, configuration: configuration)
+    let angles = try angles(positions: positions, configuration: configuration, inverse: inverse)
+    return generic(try kernels.rotated(x32, cosines: angles.cosines, sines: angles.sines))
+  }
+
+  /// Cosine and sine of each pair's angle at each position.
+  ///
+  /// - Returns: both `[T, r/2]`
+  /// - Throws: `InputError` for a negative position.
+  func angles(
+    positions: [Int], configuration: RotaryConfiguration, inverse: Bool
+  ) throws(InputError) -> (cosines: Tensor<Float>, sines: Tensor<Float>) {
+    try requirePositions(positions)
     let frequencies = frequencies(configuration)
     let pairs = frequencies.count
     @Sendable func table(_ value: @Sendable (Double) -> Double) -> Tensor<Float> {
@@ -36,8 +48,7 @@ struct FastRotarySteps: RotarySteps {
         }
       }
     }
-    return generic(
-      try kernels.rotated(x32, cosines: table(cos), sines: table { inverse ? -sin($0) : sin($0) }))
+    return (table(cos), table { inverse ? -sin($0) : sin($0) })
   }
 
   /// In floating-point operations, or so.

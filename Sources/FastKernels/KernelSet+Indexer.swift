@@ -1,9 +1,62 @@
 import CKernels
+import CompressedSparseAttention
 import Tensors
 
 // Axes: T tokens, H index heads, i index width, N entries.
 
 extension KernelSet {
+  /// The twin of `IndexerSteps.queries`, eq. (14), with the rotation and the Hadamard transform that follow in one pass: few
+  /// queries at a time go through all three, while the first caches hold them.
+  ///
+  /// - Parameters:
+  ///   - latent: `[T, q]`
+  ///   - projection: `[H·i, q]`, i a power of two
+  ///   - heads: H
+  ///   - cosines: of the last channels of a head, `[T, r/2]`
+  ///   - sines: `[T, r/2]`
+  /// - Returns: `[T, H, i]`
+  /// - Throws: `InputError` if the shapes do not fit.
+  public func indexQueries(
+    _ latent: Tensor<Float>, projection: Tensor<Float>, heads: Int, cosines: Tensor<Float>, sines: Tensor<Float>
+  ) throws(InputError) -> Tensor<Float> {
+    try latent.requireAxes(["T", "q"], "latent", in: "indexer")
+    let (tokens, columns) = (latent.shape[0], latent.shape[1])
+    let outputs = projection.shape.first ?? 0
+    guard heads > 0, outputs % heads == 0, projection.shape == [outputs, columns] else {
+      throw InputError(
+        "indexer",
+        "index_query_projection of shape \(projection.shape) does not fit \(heads) heads and a latent of shape \(latent.shape)"
+      )
+    }
+    let width = outputs / heads
+    try requireTransformable(width)
+    let pairs = try rotatedPairs(cosines, sines, tokens: tokens, width: width)
+    let shape = ProductShape(
+      tokens: tokens, columns: columns, outputs: outputs, xStride: columns, yStride: outputs)
+    guard tokens > Self.fewTokens else {
+      let queries = try linear(latent, projection).reshaped([tokens, heads, width])
+      return try hadamard(rotated(queries, cosines: cosines, sines: sines))
+    }
+    return .written([tokens, heads, width]) { y in
+      latent.read { latent in
+        projection.read { projection in
+          cosines.read { cosines in
+            sines.read { sines in
+              forParts(of: shape, groupsOf: width) { tokens, outputs, scratch in
+                let token = tokens.lowerBound
+                kernels.indexer.queries(
+                  latent + token * columns, Int64(tokens.count), Int64(columns),
+                  projection + outputs.lowerBound * columns, Int64(outputs.count / width), Int64(width),
+                  cosines + token * pairs, sines + token * pairs, Int64(pairs),
+                  y + (token * shape.outputs + outputs.lowerBound), Int64(shape.outputs), scratch)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
   /// The twin of `IndexerSteps.allScores`, eq. (16): only the entries that a token sees are work.
   ///
   /// - Parameters:
@@ -39,9 +92,10 @@ extension KernelSet {
                   let (end, seen) = (min(first + piece, count), max(min(first + piece, visible[token]), first))
                   let target = y + token * count
                   if seen > first {
+                    let next = token + 1 < tokens ? queries + (token + 1) * heads * width : nil
                     kernels.indexer.scores(
                       queries + token * heads * width, weights + token * heads, Int64(heads), Int64(width),
-                      keys + first * width, Int64(seen - first), target + first, scratch)
+                      keys + first * width, Int64(seen - first), next, target + first, scratch)
                   }
                   (target + seen).initialize(repeating: -.infinity, count: end - seen)
                 }

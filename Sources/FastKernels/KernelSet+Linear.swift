@@ -70,38 +70,41 @@ extension KernelSet {
   }
 
   /// y = x · weightᵀ, with weight `[N, K]` without gaps.
-  ///
-  /// A range of outputs copies all of x, a range of tokens turns all of the weight: the longer axis is cut.
   func multiply(_ x: Input, _ weight: Input, _ shape: ProductShape, into y: Output) {
-    let (columns, outputs) = (shape.columns, shape.outputs)
     guard shape.tokens > Self.fewTokens else { return multiplyFew(x, weight, shape, into: y) }
-    if outputs >= shape.tokens {
-      workers.forRanges(
-        of: outputs, multipleOf: Int(kernels.linear.tile_outputs), atLeast: Self.leastRange,
-        work: shape.tokens * columns
-      ) { range in
-        multiply(x, weight + range.lowerBound * columns, shape, range.count, into: y + range.lowerBound)
-      }
-    } else {
-      workers.forRanges(of: shape.tokens, atLeast: Self.leastRange, work: columns * outputs) { range in
-        var part = shape
-        part.tokens = range.count
-        multiply(
-          Input(start: x + range.lowerBound * shape.xStride), weight.start, part, outputs,
-          into: y + range.lowerBound * shape.yStride)
-      }
+    forParts(of: shape) { tokens, outputs, scratch in
+      kernels.linear.multiply(
+        x + tokens.lowerBound * shape.xStride, Int64(shape.xStride), Int64(tokens.count), Int64(shape.columns),
+        weight + outputs.lowerBound * shape.columns, Int64(shape.columns), Int64(outputs.count),
+        y + (tokens.lowerBound * shape.yStride + outputs.lowerBound), Int64(shape.yStride), scratch)
     }
   }
 
-  /// Some outputs of all tokens, on one thread.
-  private func multiply(
-    _ x: Input, _ weight: UnsafePointer<Float>, _ shape: ProductShape, _ outputs: Int,
-    into y: UnsafeMutablePointer<Float>
+  /// Calls a body for parts of a product of many tokens, with scratch for `multiply`.
+  ///
+  /// A range of outputs copies all of x, a range of tokens turns all of the weight: the longer axis is cut.
+  ///
+  /// - Parameters:
+  ///   - shape: of the whole product
+  ///   - group: outputs that are not cut apart, a power of two
+  ///   - body: is called from several threads at once
+  func forParts(
+    of shape: ProductShape, groupsOf group: Int = 1,
+    _ body: @Sendable (_ tokens: Range<Int>, _ outputs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
   ) {
-    withScratch(kernels.linear.multiply_scratch()) { scratch in
-      kernels.linear.multiply(
-        x.start, Int64(shape.xStride), Int64(shape.tokens), Int64(shape.columns), weight, Int64(shape.columns),
-        Int64(outputs), y, Int64(shape.yStride), scratch)
+    let (tokens, outputs) = (shape.tokens, shape.outputs)
+    let floats = kernels.linear.multiply_scratch()
+    if outputs >= tokens {
+      workers.forRanges(
+        of: outputs, multipleOf: max(Int(kernels.linear.tile_outputs), group), atLeast: Self.leastOutputs,
+        work: tokens * shape.columns
+      ) { range in
+        withScratch(floats) { body(0..<tokens, range, $0) }
+      }
+    } else {
+      workers.forRanges(of: tokens, atLeast: Self.leastTokens, work: shape.columns * outputs) { range in
+        withScratch(floats) { body(range, 0..<outputs, $0) }
+      }
     }
   }
 
@@ -116,6 +119,7 @@ extension KernelSet {
 
   /// Up to this many tokens memory is the limit, and the kernel that reads each weight once is the faster one.
   static let fewTokens = 16
-  /// Of outputs or tokens: for fewer, what is copied for them would take more than 2 % of the time.
-  private static let leastRange = 512
+  /// Fewer outputs or tokens than these are not worth what is copied or turned for them.
+  private static let leastOutputs = 256
+  private static let leastTokens = 512
 }

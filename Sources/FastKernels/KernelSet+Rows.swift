@@ -1,4 +1,5 @@
 import CKernels
+import CompressedSparseAttention
 import Tensors
 
 // Axes: T tokens, h heads, c head width, d width.
@@ -46,9 +47,7 @@ extension KernelSet {
   ) throws(InputError) -> Tensor<Float> {
     try x.requireAxes(["T", "h", "c"], "x", in: "rotary")
     let (tokens, heads, width) = (x.shape[0], x.shape[1], x.shape[2])
-    guard cosines.rank == 2, cosines.shape[0] == tokens, 2 * cosines.shape[1] <= width, sines.shape == cosines.shape
-    else { throw InputError("rotary", "cosines of shape \(cosines.shape) do not fit x of shape \(x.shape)") }
-    let pairs = cosines.shape[1]
+    let pairs = try rotatedPairs(cosines, sines, tokens: tokens, width: width)
     return .written(x.shape) { y in
       x.read { x in
         cosines.read { cosines in
@@ -64,15 +63,34 @@ extension KernelSet {
     }
   }
 
+  /// How many pairs of channels the angles turn.
+  ///
+  /// - Parameters:
+  ///   - cosines: `[T, r/2]`
+  ///   - sines: `[T, r/2]`
+  ///   - tokens: T
+  ///   - width: of a head, at least r
+  /// - Throws: `InputError` if the shapes do not fit.
+  func rotatedPairs(
+    _ cosines: Tensor<Float>, _ sines: Tensor<Float>, tokens: Int, width: Int
+  ) throws(InputError) -> Int {
+    guard cosines.rank == 2, cosines.shape[0] == tokens, 2 * cosines.shape[1] <= width, sines.shape == cosines.shape
+    else {
+      throw InputError(
+        "rotary",
+        "cosines of shape \(cosines.shape) and sines of shape \(sines.shape) do not fit \(tokens) tokens of width \(width)"
+      )
+    }
+    return cosines.shape[1]
+  }
+
   /// The twin of `hadamard`: the transform of the last axis times width^(−1/2).
   ///
   /// - Parameter x: `[…, i]`, i a power of two
   /// - Throws: `InputError` if it is not.
   public func hadamard(_ x: Tensor<Float>) throws(InputError) -> Tensor<Float> {
     let width = x.shape.last ?? 0
-    guard width > 0, width & (width - 1) == 0 else {
-      throw InputError("indexer", "the index head width must be a power of two, got \(width)")
-    }
+    try requireTransformable(width)
     let rows = x.count / width
     return .written(x.shape) { y in
       x.read { x in

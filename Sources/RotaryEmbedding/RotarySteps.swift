@@ -139,6 +139,13 @@ public func requireRotatable<Scalar: RealScalar>(
       "rotary",
       "x has shape \(x.shape), expected [\(positions.count), h, c] with at least \(configuration.ropeDims) channels")
   }
+  try requirePositions(positions)
+}
+
+/// Requires positions that a token can have.
+///
+/// - Throws: `InputError` for a negative one.
+public func requirePositions(_ positions: [Int]) throws(InputError) {
   if let negative = positions.first(where: { $0 < 0 }) {
     throw InputError("rotary", "position \(negative) is negative")
   }

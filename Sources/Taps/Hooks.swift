@@ -44,6 +44,11 @@ public struct Hooks {
   /// Whether anybody listens: what exists only to be recorded need not be made otherwise.
   public var isRecording: Bool { recorder != nil }
 
+  /// Whether values pass these taps as they are, with nobody listening: steps around them may then be one.
+  public func pass(untouched taps: [Tap]) -> Bool {
+    !isRecording && !taps.contains { $0.rounding.map(numerics.rounds) ?? false }
+  }
+
   /// A value at its tap: rounded where the numerics round, recorded, and replaced if the recorder has another one.
   ///
   /// Where rounding acts on a value that was no tap before, the value before it is recorded, too, as `<name>.unrounded`.

@@ -1,3 +1,4 @@
+import RotaryEmbedding
 import Tensors
 
 extension TwinCase {
@@ -42,6 +43,25 @@ extension TwinCase {
       TwinCase(
         whole, numbers.tensor([3, 9, 18]), numbers.tensor([130, 18]), numbers.tensor([9]), numbers.tensor([129, 18])))
     return cases
+  }
+
+  /// Heads that fill the 384 outputs of a block or lie across its end, one block of 384 columns and more.
+  static func indexQueriesCases() throws -> [TwinCase] {
+    let shapes = [
+      (1, 9, 3, 8, 4), (16, 9, 3, 8, 4), (17, 9, 5, 8, 8), (40, 21, 4, 128, 64), (18, 385, 1, 64, 2),
+      (31, 770, 25, 16, 6),
+      (33, 5, 3, 256, 64), (17, 400, 2, 512, 2), (150, 3, 2, 16, 4), (45, 17, 33, 2, 2),
+    ]
+    return try shapes.map { try indexQueries(tokens: $0, columns: $1, heads: $2, width: $3, turned: $4) }
+  }
+
+  static func indexQueries(tokens: Int, columns: Int, heads: Int, width: Int, turned: Int) throws -> TwinCase {
+    var numbers = RandomNumbers(seed: UInt64(tokens))
+    let rotary = try RotaryConfiguration(ropeDims: turned, headWidth: width, theta: 10000, angles: .exact)
+    let positions = (0..<tokens).map { _ in numbers.integer(in: 0..<5000) }
+    return TwinCase(
+      IndexQueriesTwin(heads: heads, positions: positions, configuration: rotary), numbers.tensor([tokens, columns]),
+      numbers.tensor([heads * width, columns]))
   }
 
   static func indexScoresCases() -> [TwinCase] {

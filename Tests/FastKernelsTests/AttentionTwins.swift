@@ -60,6 +60,51 @@ struct AttentionTwin: StepTwin {
   }
 }
 
+/// Queries of the indexer in one pass: latent `[T, q]` and projection `[H·i, q]`.
+struct IndexQueriesTwin: StepTwin {
+  let name = "fusedQueries"
+  let heads: Int
+  let positions: [Int]
+  let configuration: RotaryConfiguration
+
+  func reference<Scalar: RealScalar>(_ inputs: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+    try hadamard(rotation.reference([product(inputs)]))
+  }
+
+  func fast(_ kernels: KernelSet, _ inputs: [Tensor<Float>]) throws -> Tensor<Float> {
+    let steps = StepSet.fast(kernels)
+    let fused = try steps.indexer.fusedQueries(
+      inputs[0], projection: inputs[1], heads: heads, positions: positions, rotary: configuration,
+      rotarySteps: steps.indexRotary)
+    guard let fused else { throw InputError(name, "the fast steps have none") }
+    return fused
+  }
+
+  /// What the three steps add. A rotation carries the error of either channel of a pair into both.
+  func bound(_ inputs: [Tensor<Double>], exact: Tensor<Double>) throws -> Tensor<Double> {
+    let product = try product(inputs)
+    let productErrors = try LinearTwin().bound(inputs, exact: product).elements
+    let rotated = try rotation.reference([product])
+    let rotationErrors = try rotation.bound([product], exact: rotated).elements
+    let width = product.shape[2]
+    let errors = productErrors.indices.map { index in
+      let channel = index % width - (width - configuration.ropeDims)
+      let partner = channel < 0 ? 0 : productErrors[channel % 2 == 0 ? index + 1 : index - 1]
+      return productErrors[index] + partner + rotationErrors[index]
+    }
+    let sums = try Tensor(shape: product.shape, elements: errors).sum(over: .rows) * (1 / Double(width).squareRoot())
+    return try HadamardTwin().bound([rotated], exact: exact) + sums
+  }
+
+  private var rotation: RotationTwin {
+    RotationTwin(positions: positions, configuration: configuration, inverse: false)
+  }
+
+  private func product<Scalar: RealScalar>(_ inputs: [Tensor<Scalar>]) throws -> Tensor<Scalar> {
+    try ReferenceIndexerSteps().queries(inputs[0], projection: inputs[1], heads: heads)
+  }
+}
+
 /// Scores of the indexer: queries `[T, H, i]`, keys `[N, i]` and weights `[T, H]`.
 struct IndexScoresTwin: StepTwin {
   let name = "allScores"

@@ -1,4 +1,5 @@
 import CompressedSparseAttention
+import DeepSeekV4
 import FastKernels
 import HyperConnections
 import Tensors
@@ -26,6 +27,20 @@ extension PropertyChecks {
       }
     }
     return failures
+  }
+
+  /// Queries of the indexer in one pass have the bits of its three steps one after another, so that nothing changes when
+  /// somebody listens in between.
+  static func fusedQueries(_ kernels: KernelSet) throws -> [String] {
+    let steps = StepSet.fast(kernels)
+    return try TwinCase.indexQueriesCases().compactMap { twinCase in
+      guard let twin = twinCase.twin as? IndexQueriesTwin else { return "\(twinCase.description) is none of queries" }
+      let heads = try steps.indexer.queries(twinCase.inputs[0], projection: twinCase.inputs[1], heads: twin.heads)
+      let rotated = try steps.indexRotary.rotated(
+        heads, positions: twin.positions, configuration: twin.configuration, inverse: false)
+      let expected = try steps.indexer.transformed(rotated, isKey: false)
+      return try twinCase.fast(kernels) == expected ? nil : "\(twinCase.description): other bits than step by step"
+    }
   }
 
   /// Selections and their margins: ties, infinities, both zeros, k below, at and above the number of candidates.

@@ -145,13 +145,33 @@ extension GuardedCall {
           })
       ]
       if entries > 0 {
+        // The next query is asked for, not used.
         calls.append(
           GuardedCall(
-            name: "scores \(heads), \(width), \(entries)", inputs: [query, rows, numbers.tensor([heads])],
+            name: "scores \(heads), \(width), \(entries)", inputs: [query, rows, numbers.tensor([heads]), query],
             outputs: entries, scratch: { $0.indexer.scratch(h, c) },
-            body: { $0.indexer.scores($1[0], $1[2], h, c, $1[1], n, $2, $3) }))
+            body: { $0.indexer.scores($1[0], $1[2], h, c, $1[1], n, $1[3], $2, $3) }))
       }
       return calls
+    } + indexQueries()
+  }
+
+  private static func indexQueries() -> [GuardedCall] {
+    var numbers = RandomNumbers(seed: 21)
+    return [(1, 5, 1, 2, 1), (17, 9, 3, 8, 3), (33, 387, 7, 64, 16), (15, 3, 2, 256, 5)].map {
+      tokens, columns, heads, width, pairs in
+      let (t, k, p, outputs) = (Int64(tokens), Int64(columns), Int64(pairs), heads * width)
+      let angles = numbers.tensor([tokens, pairs])
+      return GuardedCall(
+        name: "queries \(tokens), \(columns), \(heads), \(width)",
+        inputs: [numbers.tensor([tokens, columns]), numbers.tensor([outputs, columns]), angles, angles],
+        outputs: tokens * (outputs + 3) - 3, isWritten: { $0 % (outputs + 3) < outputs },
+        scratch: { $0.linear.multiply_scratch() },
+        body: { kernels, inputs, y, scratch in
+          kernels.indexer.queries(
+            inputs[0], t, k, inputs[1], Int64(heads), Int64(width), inputs[2], inputs[3], p, y, Int64(outputs + 3),
+            scratch)
+        })
     }
   }
 }

@@ -7,7 +7,7 @@ import Testing
     let failures = try PropertyChecks.accuracy(KernelSet(instructionSet))
     #expect(failures == [])
     let cases = try PropertyChecks.cases.get()
-    #expect(Set(cases.map(\.twinCase.twin.name)).count == 19)
+    #expect(Set(cases.map(\.twinCase.twin.name)).count == 20)
   }
 
   @Test(arguments: InstructionSet.available) func iterationsGiveTheSameBits(on instructionSet: InstructionSet) throws {

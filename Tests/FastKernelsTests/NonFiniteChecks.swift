@@ -65,6 +65,8 @@ extension PropertyChecks {
       TwinCase(ScaledRowsTwin(), n.tensor([3, 21]), n.tensor([3])),
       TwinCase(attention, n.tensor([2, 5, 7]), n.tensor([9, 7]), n.tensor([5]), n.tensor([4, 7])),
       TwinCase(attention, n.tensor([2, 37, 19]), n.tensor([9, 19]), n.tensor([37]), n.tensor([4, 19])),
+      try TwinCase.indexQueries(tokens: 3, columns: 7, heads: 3, width: 8, turned: 4),
+      try TwinCase.indexQueries(tokens: 19, columns: 7, heads: 5, width: 16, turned: 6),
       TwinCase(IndexScoresTwin(visible: [9, 16]), n.tensor([2, 5, 7]), n.tensor([17, 7]), n.tensor([2, 5])),
       TwinCase(pooling, n.tensor([12, 38]), n.tensor([12, 38]), n.tensor([4, 38])),
     ]

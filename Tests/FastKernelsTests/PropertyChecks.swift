@@ -9,7 +9,7 @@ enum PropertyChecks {
   private static func makeCases() throws -> [TwinCase] {
     try TwinCase.linearCases() + TwinCase.groupLatentsCases() + TwinCase.streamCases() + TwinCase.sinkhornCases()
       + TwinCase.normCases() + TwinCase.rotationCases() + TwinCase.elementCases() + TwinCase.attentionCases()
-      + TwinCase.indexScoresCases() + TwinCase.poolingCases()
+      + TwinCase.indexQueriesCases() + TwinCase.indexScoresCases() + TwinCase.poolingCases()
   }
 
   /// The fast steps give the results of the reference steps within roundoff.
@@ -21,7 +21,7 @@ enum PropertyChecks {
   /// does no harm.
   static func all(_ kernels: KernelSet, firstOnly: Bool = false) throws -> [String] {
     var failures: [String] = []
-    for check in [guarded, packed, accuracy, iterations, selections, nonFinite] {
+    for check in [guarded, packed, accuracy, iterations, fusedQueries, selections, nonFinite] {
       failures += try check(kernels)
       if firstOnly && !failures.isEmpty { break }
     }

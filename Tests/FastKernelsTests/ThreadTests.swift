@@ -9,7 +9,7 @@ import Testing
   static let threads = [2, 3, 5, 16]
 
   @Test(arguments: InstructionSet.available) func stepsGiveTheSameBits(on instructionSet: InstructionSet) throws {
-    let cases = Self.largeCases()
+    let cases = try Self.largeCases()
     let alone = try KernelSet(instructionSet, threads: 1)
     let together = try Self.threads.map { try KernelSet(instructionSet, threads: $0) }
     for twinCase in cases {
@@ -66,12 +66,14 @@ import Testing
   }
 
   /// Work enough for 16 threads, in numbers that they do not divide.
-  private static func largeCases() -> [TwinCase] {
+  private static func largeCases() throws -> [TwinCase] {
     var n = RandomNumbers(seed: 30)
     let attention = AttentionTwin(
       start: 0, windows: (0..<37).map { $0..<$0 + 30 }, chosen: (0..<37).map { Array(0..<$0) })
     let oneQuery = AttentionTwin(start: 0, windows: [0..<70], chosen: [Array(0..<40)])
-    return [
+    return try [
+      TwinCase.indexQueries(tokens: 61, columns: 131, heads: 9, width: 128, turned: 64),
+      TwinCase.indexQueries(tokens: 601, columns: 50, heads: 5, width: 32, turned: 8),
       TwinCase(LinearTwin(), n.tensor([7, 1025]), n.tensor([201, 1025])),
       TwinCase(LinearTwin(), n.tensor([100, 203]), n.tensor([425, 203])),
       TwinCase(LinearTwin(), n.tensor([601, 101]), n.tensor([531, 101])),

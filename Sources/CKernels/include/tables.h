@@ -24,6 +24,7 @@ typedef struct {
 /// The machine's limits.
 typedef struct {
   /// `repeats` rounds of multiply-adds in registers: the peak of one core. Gives how many floating-point operations.
+  /// `sink` is where they begin, and gets their sum.
   double (*multiply_adds)(int64_t repeats, float *sink);
   /// y = x. `count` is a multiple of the lanes, and both are aligned to vectors; y is not read on the way.
   void (*copy_past_caches)(const float *x, int64_t count, float *y);
@@ -98,14 +99,21 @@ typedef struct {
       float scale, float *y, float *scratch);
 } v4_attention_kernels;
 
-/// The lightning indexer. H index heads, i index width, N entries.
+/// The lightning indexer. T tokens, H index heads, i index width, N entries.
 typedef struct {
+  /// Eq. (14) with the rotation of 2 · `pairs` channels and the Hadamard transform that follow: latent [T, columns],
+  /// projection [H · i, columns], cosines and sines [T, pairs], y[t] the queries [H, i] of a token. Scratch as for
+  /// `multiply` of the linear kernels, and made for many tokens, as that is.
+  void (*queries)(
+      const float *latent, int64_t tokens, int64_t columns, const float *projection, int64_t heads, int64_t width,
+      const float *cosines, const float *sines, int64_t pairs, float *y, int64_t y_stride, float *scratch);
   /// Floats of scratch that `scores` needs.
   int64_t (*scratch)(int64_t heads, int64_t width);
-  /// Eq. (16) for one token: y[s] = Σₕ weights[h] · ReLU(query[h] · keys[s]), keys [N, i].
+  /// Eq. (16) for one token: y[s] = Σₕ weights[h] · ReLU(query[h] · keys[s]), keys [N, i]. `next_query` is what the next
+  /// call will get, so that it is there by then, or null.
   void (*scores)(
       const float *query, const float *weights, int64_t heads, int64_t width, const float *keys, int64_t count,
-      float *y, float *scratch);
+      const float *next_query, float *y, float *scratch);
   /// Bytes of scratch that `top_k` needs.
   int64_t (*top_k_scratch)(int64_t count, int64_t k);
   /// Eq. (17): the k (1 … count) highest scores, score descending, then index ascending. `margin` is the k-th minus the

@@ -21,7 +21,8 @@ V4_INLINE void V4_NAME(attend_tile)(
     const float *const rows[V4_TILE_ROWS], const float *const next[V4_TILE_ROWS], int is_first, const float *packed,
     int64_t width, int vectors, int64_t rows_used, float *scores, int64_t vector_stride) {
   v4_vec sums[V4_TILE_ROWS][2];
-  V4_NAME(score_tile)(rows, next, is_first, packed, width, vectors, sums);
+  const V4_NAME(coming_rows) none = {0};
+  V4_NAME(score_tile)(rows, next, is_first, none, packed, width, vectors, sums);
   V4_UNROLLED for (int r = 0; r < V4_TILE_ROWS; r++) {
     if (r < rows_used) {
       V4_UNROLLED for (int v = 0; v < vectors; v++) V4_STORE(scores + v * vector_stride + r * V4_LANES, sums[r][v]);

@@ -1,8 +1,37 @@
-// The lightning indexer: scores of one token, and the k best of them.
+// The lightning indexer: its queries, the scores of one token, and the k best of them.
 //
-// Axes: H index heads, i index width, N entries.
+// Axes: T tokens, H index heads, i index width, N entries.
 
 #include "tiles.h"
+
+/// The rotation of queries, by angles of their tokens.
+typedef struct {
+  int64_t width, pairs;
+  const float *cosines, *sines;
+} V4_NAME(query_rotation);
+
+/// Rotates and transforms queries in place, for `multiply_and_finish`.
+static void V4_NAME(turn_queries)(
+    const void *context, int64_t token, int64_t tokens, int64_t outputs, float *y, int64_t y_stride) {
+  const V4_NAME(query_rotation) *rotation = context;
+  const int64_t heads = outputs / rotation->width, pairs = rotation->pairs;
+  for (int64_t t = 0; t < tokens; t++) {
+    const int64_t angles = (token + t) * pairs;
+    float *queries = y + t * y_stride;
+    V4_NAME(rotate)(
+        queries, heads, rotation->width, rotation->cosines + angles, rotation->sines + angles, pairs, queries);
+    V4_NAME(hadamard)(queries, heads, rotation->width, queries);
+  }
+}
+
+static void V4_NAME(queries)(
+    const float *latent, int64_t tokens, int64_t columns, const float *projection, int64_t heads, int64_t width,
+    const float *cosines, const float *sines, int64_t pairs, float *y, int64_t y_stride, float *scratch) {
+  const V4_NAME(query_rotation) rotation = {width, pairs, cosines, sines};
+  const V4_NAME(finish) finish = {V4_NAME(turn_queries), &rotation, width};
+  V4_NAME(multiply_and_finish)(
+      latent, columns, tokens, columns, projection, columns, heads * width, &finish, y, y_stride, scratch);
+}
 
 static int64_t V4_NAME(scores_scratch)(int64_t heads, int64_t width) {
   return V4_NAME(head_vectors)(heads) * V4_LANES * (width + 2) + V4_SLACK;
@@ -11,10 +40,11 @@ static int64_t V4_NAME(scores_scratch)(int64_t heads, int64_t width) {
 /// totals[r] += Σ over the heads of a pair of vectors, lane by lane, of weight · ReLU(query · row r).
 /// `vectors`, 1 or 2, must be a constant; `masks` are 0 in lanes without a head.
 V4_INLINE void V4_NAME(rectified_tile)(
-    const float *const rows[V4_TILE_ROWS], const float *const next[V4_TILE_ROWS], int is_first, const float *packed,
-    int64_t width, int vectors, const float *weights, const float *masks, v4_vec totals[V4_TILE_ROWS]) {
+    const float *const rows[V4_TILE_ROWS], const float *const next[V4_TILE_ROWS], int is_first,
+    V4_NAME(coming_rows) coming, const float *packed, int64_t width, int vectors, const float *weights,
+    const float *masks, v4_vec totals[V4_TILE_ROWS]) {
   v4_vec sums[V4_TILE_ROWS][2];
-  V4_NAME(score_tile)(rows, next, is_first, packed, width, vectors, sums);
+  V4_NAME(score_tile)(rows, next, is_first, coming, packed, width, vectors, sums);
   V4_UNROLLED for (int v = 0; v < vectors; v++) {
     const v4_vec weight = V4_LOAD(weights + v * V4_LANES);
     const v4_ivec mask = V4_BITS(V4_LOAD(masks + v * V4_LANES));
@@ -27,8 +57,8 @@ V4_INLINE void V4_NAME(rectified_tile)(
 
 /// Eq. (16): y[s] = Σₕ weights[h] · ReLU(query[h] · keys[s]).
 static void V4_NAME(scores)(
-    const float *query, const float *weights, int64_t heads, int64_t width, const float *keys, int64_t count, float *y,
-    float *scratch) {
+    const float *query, const float *weights, int64_t heads, int64_t width, const float *keys, int64_t count,
+    const float *next_query, float *y, float *scratch) {
   const int64_t vectors = V4_NAME(head_vectors)(heads), padded = vectors * V4_LANES;
   float *packed = V4_ALIGNED(scratch), *packed_weights = packed + padded * width, *masks = packed_weights + padded;
   V4_NAME(pack_query)(query, heads, width, packed);
@@ -38,6 +68,9 @@ static void V4_NAME(scores)(
     memcpy(masks + head, &mask, sizeof(mask));
     packed_weights[head] = head < heads ? weights[head] : 0;
   }
+  const V4_NAME(coming_rows) coming_heads = {next_query, width, next_query ? heads : 0};
+  const int64_t pairs = (vectors + 1) / 2, steps = (count + V4_TILE_ROWS - 1) / V4_TILE_ROWS * pairs;
+  int64_t step = 0;
   for (int64_t first = 0; first < count; first += V4_TILE_ROWS) {
     const float *rows[V4_TILE_ROWS], *next[V4_TILE_ROWS];
     for (int64_t r = 0; r < V4_TILE_ROWS; r++) {
@@ -48,11 +81,12 @@ static void V4_NAME(scores)(
     v4_vec totals[V4_TILE_ROWS] = {};
     for (int64_t vector = 0; vector < vectors; vector += 2) {
       const int64_t lane = vector * V4_LANES;
-      const float *block = packed + lane * width;
+      const float *block = packed + lane * width, *block_weights = packed_weights + lane, *block_masks = masks + lane;
+      const V4_NAME(coming_rows) coming = V4_NAME(due)(coming_heads, step++, steps);
       if (vectors - vector > 1) {
-        V4_NAME(rectified_tile)(rows, next, vector == 0, block, width, 2, packed_weights + lane, masks + lane, totals);
+        V4_NAME(rectified_tile)(rows, next, vector == 0, coming, block, width, 2, block_weights, block_masks, totals);
       } else {
-        V4_NAME(rectified_tile)(rows, next, vector == 0, block, width, 1, packed_weights + lane, masks + lane, totals);
+        V4_NAME(rectified_tile)(rows, next, vector == 0, coming, block, width, 1, block_weights, block_masks, totals);
       }
     }
     for (int64_t r = 0; r < V4_TILE_ROWS && first + r < count; r++) y[first + r] = V4_NAME(lane_sum)(totals[r]);

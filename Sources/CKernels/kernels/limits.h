@@ -1,11 +1,12 @@
 // What a machine can do at most, for benchmarks to compare with.
 
-/// Runs `repeats` rounds of independent multiply-adds in registers. Gives the floating-point operations of all of them; the
-/// sum goes to `sink`, so that nothing is optimized away.
+/// Runs `repeats` rounds of independent multiply-adds in registers. Gives the floating-point operations of all of them.
+/// They begin with what is in `sink`, and their sum goes there, so that nothing is optimized away: a compiler that knows
+/// where a chain begins may find that it stands still, and drop it.
 static double V4_NAME(multiply_adds)(int64_t repeats, float *sink) {
   enum { chains = 12 };
   v4_vec sums[chains];
-  for (int s = 0; s < chains; s++) sums[s] = V4_SPLAT(s);
+  for (int s = 0; s < chains; s++) sums[s] = V4_SPLAT(*sink + (float)s);
   const v4_vec factor = V4_SPLAT(0.999f), term = V4_SPLAT(0.001f);
   for (int64_t i = 0; i < repeats; i++) {
 #pragma clang loop unroll(full)

@@ -106,10 +106,20 @@ V4_INLINE void V4_NAME(tiles)(
   }
 }
 
-/// One block of the weight against all tokens; `next` are the rows that the next block will be turned from.
+/// What happens to results as soon as all columns are in them, while the first caches hold them.
+typedef struct {
+  /// Gets y for some tokens from number `token` on; its outputs are a multiple of `group`.
+  void (*body)(const void *context, int64_t token, int64_t tokens, int64_t outputs, float *y, int64_t y_stride);
+  const void *context;
+  /// So many outputs stay together.
+  int64_t group;
+} V4_NAME(finish);
+
+/// One block of the weight against all tokens; `next` are the rows that the next block will be turned from. `finish` may
+/// be null.
 static void V4_NAME(multiply_block)(
     const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *block, V4_NAME(coming_rows) next,
-    int64_t outputs, int fresh, float *y, int64_t y_stride, float *panel) {
+    int64_t outputs, int fresh, const V4_NAME(finish) *finish, float *y, int64_t y_stride, float *panel) {
   int count = 0;
   for (int64_t t = 0; t < tokens; t += count) {
     count = V4_NAME(tokens_at_once)(tokens - t);
@@ -134,12 +144,15 @@ static void V4_NAME(multiply_block)(
       case 2: V4_NAME(tiles)(panel, 2, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
       default: V4_NAME(tiles)(panel, 1, block, columns, coming_x, share, outputs, fresh, rows, y_stride);
     }
+    if (finish) finish->body(finish->context, t, count, outputs, rows, y_stride);
   }
 }
 
-static void V4_NAME(multiply)(
+/// `multiply`, and what follows it. `finish` may be null.
+static void V4_NAME(multiply_and_finish)(
     const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
-    int64_t outputs, float *y, int64_t y_stride, float *scratch) {
+    int64_t outputs, const V4_NAME(finish) *finish, float *y, int64_t y_stride, float *scratch) {
+  const int keeps_groups = finish && V4_MOST_OUTPUTS % finish->group == 0;
   float *block = scratch, *panel = scratch + V4_MOST_OUTPUTS * V4_MOST_COLUMNS;
   for (int64_t o = 0; o < outputs; o += V4_MOST_OUTPUTS) {
     const int64_t height = V4_NAME(least)(outputs - o, V4_MOST_OUTPUTS);
@@ -156,9 +169,18 @@ static void V4_NAME(multiply)(
         next.count = V4_NAME(least)(outputs - after, V4_MOST_OUTPUTS);
       }
       V4_NAME(multiply_block)(
-          x + i, x_stride, tokens, width, block, next, height, i == 0, y + o, y_stride, panel);
+          x + i, x_stride, tokens, width, block, next, height, i == 0,
+          keeps_groups && i + width == columns ? finish : 0, y + o, y_stride, panel);
     }
   }
+  if (finish && !keeps_groups) finish->body(finish->context, 0, tokens, outputs, y, y_stride);
+}
+
+static void V4_NAME(multiply)(
+    const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
+    int64_t outputs, float *y, int64_t y_stride, float *scratch) {
+  V4_NAME(multiply_and_finish)(
+      x, x_stride, tokens, columns, weight, weight_stride, outputs, 0, y, y_stride, scratch);
 }
 
 /// `height` rows of weight against `count` tokens, lanes along the columns.

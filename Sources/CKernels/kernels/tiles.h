@@ -50,16 +50,17 @@ static void V4_NAME(pack_query)(const float *query, int64_t heads, int64_t width
 /// sums[r][v] = Σᵢ rows[r][i] · packed[i][v]. `vectors`, 1 or 2, must be a constant.
 ///
 /// If `is_first`, it also fetches the rows of the next tile: too many short rows are read side by side for the processor
-/// to foresee them.
+/// to foresee them. `coming`, rows as long as these, will be wanted later.
 V4_INLINE void V4_NAME(score_tile)(
-    const float *const rows[V4_TILE_ROWS], const float *const next[V4_TILE_ROWS], int is_first, const float *packed,
-    int64_t width, int vectors, v4_vec sums[V4_TILE_ROWS][2]) {
+    const float *const rows[V4_TILE_ROWS], const float *const next[V4_TILE_ROWS], int is_first,
+    V4_NAME(coming_rows) coming, const float *packed, int64_t width, int vectors, v4_vec sums[V4_TILE_ROWS][2]) {
   V4_UNROLLED for (int r = 0; r < V4_TILE_ROWS; r++) {
     V4_UNROLLED for (int v = 0; v < vectors; v++) sums[r][v] = (v4_vec){};
   }
   for (int64_t i = 0; i < width; i++) {
-    if (is_first && i % V4_LINE == 0) {
-      for (int r = 0; r < V4_TILE_ROWS; r++) __builtin_prefetch(next[r] + i, 0, 2);
+    if (i % V4_LINE == 0) {
+      for (int r = 0; r < V4_TILE_ROWS && is_first; r++) __builtin_prefetch(next[r] + i, 0, 2);
+      for (int64_t r = 0; r < coming.count; r++) __builtin_prefetch(coming.start + r * coming.stride + i, 0, 2);
     }
     v4_vec q[2];
     V4_UNROLLED for (int v = 0; v < vectors; v++) q[v] = V4_LOAD(packed + (i * vectors + v) * V4_LANES);

@@ -29,6 +29,11 @@ extension Mutation {
   ]
 
   static let ofIndexer = [
+    Mutation("indexer.h", "(token + t) * pairs", "t * pairs", "angles of the first tokens again"),
+    Mutation("indexer.h", "outputs / rotation->width,", "1,", "only the first head is rotated and transformed"),
+    Mutation(
+      "indexer.h", "    V4_NAME(hadamard)(queries, heads, rotation->width, queries);\n", "",
+      "queries are not transformed"),
     Mutation("indexer.h", "& ~(sums[r][v] < V4_SPLAT(0.0f)) & mask", "& mask", "no ReLU"),
     Mutation(
       "indexer.h", "& ~(sums[r][v] < V4_SPLAT(0.0f)) & mask", "& (sums[r][v] > V4_SPLAT(0.0f)) & mask",
