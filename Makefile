@@ -93,8 +93,9 @@ conformance: setup $(VENV_GOLDEN)/engines ## run transformers, nano-deepseek-v4 
 	@$(SWIFT) build -c release --product v4-oracle
 	@golden/engines/conformance.sh "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" $(CURDIR)/$(VENV_GOLDEN)/bin/python
 
-check-python: $(VENV_GOLDEN)/engines ## run the tests of the Python package (several GB of packages, once)
+check-python: $(VENV_GOLDEN)/engines ## run the tests of the Python package and of the benchmarks (several GB of packages, once)
 	@$(SWIFT) build -c release --product v4-oracle
+	@$(VENV_GOLDEN)/bin/python -m unittest discover --buffer -s golden/benchmarks/tests
 	@V4_ORACLE="$$($(SWIFT) build -c release --show-bin-path)/v4-oracle" \
 	  $(VENV_GOLDEN)/bin/python -m unittest discover -s golden/python/tests
 
@@ -113,7 +114,7 @@ bench: setup ## time the fast kernels against the slow path and the limits of th
 	@$(SWIFT) build -c release --product v4-oracle
 	@$$($(SWIFT) build -c release --show-bin-path)/v4-oracle bench --json .build/bench.json
 
-bench-peers: setup $(VENV_GOLDEN)/ready ## time them in turns with PyPI torch and transformers, write docs/performance.md (20 minutes; several GB of packages, once)
+bench-peers: setup $(VENV_GOLDEN)/ready ## time them in turns with PyPI torch and transformers, write docs/performance.md (half an hour; several GB of packages, once)
 	@$(SWIFT) build -c release --product v4-oracle
 	@$(VENV_GOLDEN)/bin/python golden/benchmarks/bench_peers.py \
 	  --v4-oracle "$$($(SWIFT) build -c release --show-bin-path)/v4-oracle"

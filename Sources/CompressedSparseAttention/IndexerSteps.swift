@@ -8,7 +8,7 @@ import Tensors
 ///
 /// | step | equation |
 /// | --- | --- |
-/// | `queries` | (14) |
+/// | `queries`, and `fusedQueries` up to `transformed` | (14), 2.3.3-rotary |
 /// | `transformed` | 2.3.1-hadamard |
 /// | `projectedWeights`, `weights` | (15) |
 /// | `scores`, and `allScores` for all tokens | (16) |

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from machine import describe, has_tiles, versions
-from measure import FEWEST_REPEATS, REPEATS, Row, Side, Task, in_turn, measure, tasks_of
+from measure import FEWEST_REPEATS, REPEATS, SHORT_VISITS, Row, Side, Task, in_turn, measure, tasks_of
 from memory import Peak, PeakError, our_peak, their_peak
 from protocol import Oracle, OracleError, Refusal
 from report import ReportError, Run, as_json, decode_rows, markdown, parts_of, write, write_page
@@ -76,25 +76,31 @@ def planned(positions: tuple[int, ...], text: str | None, sizes: list[int] | Non
 
 
 def measured(run: Run, oracle: Oracle, tasks: list[Task], make_side: MakeSide) -> None:
-    """Every task, one after the other; what cannot be measured is said in `run.missing`."""
-    for number, task in enumerate(tasks, 1):
-        print(f"[{number}/{len(tasks)}] {task.name} against {task.case.peer}", end=" … ", file=sys.stderr, flush=True)
-        if task.size not in oracle.ready.sizes.get(task.case.request, ()):
-            run.missing.append(f"{task.name}: v4-oracle does not offer it")
-        else:
-            try:
-                row = measure(task, oracle, lambda: make_side(task.case.name, task.size, task.position), run.repeats)
-                run.rows.append(row)
-            except (Refusal, RuntimeError, MemoryError) as error:  # a broken process ends the whole run
-                run.missing.append(f"{task.name}: {' '.join(str(error).split())[:200]}")
-        gc.collect()
-        told(run, task)
+    """Every task, one after the other, and short ones again; what cannot be measured is said in `run.missing`."""
+    rows: dict[str, Row] = {}  # by the task's name
+    for visit in range(1, SHORT_VISITS + 1):
+        for number, task in enumerate(tasks, 1):
+            print(f"[visit {visit}, {number}/{len(tasks)}] {task.name} against {task.case.peer}", end=" … ",
+                  file=sys.stderr, flush=True)
+            row = visited(run, oracle, task, make_side)
+            if row:
+                rows[task.name] = rows[task.name].extended(row) if task.name in rows else row
+            gc.collect()
+            print(f"{row.ratio:.3g}×" if row else "not measured", file=sys.stderr, flush=True)
+        tasks = [task for task in tasks if task.name in rows and rows[task.name].is_short]
+    run.rows.extend(rows.values())
 
 
-def told(run: Run, task: Task) -> None:
-    """The end of the line of progress."""
-    row: Row | None = run.rows[-1] if run.rows and run.rows[-1].task is task else None
-    print(f"{row.ratio:.3g}×" if row else "not measured", file=sys.stderr, flush=True)
+def visited(run: Run, oracle: Oracle, task: Task, make_side: MakeSide) -> Row | None:
+    """A task measured once; where it cannot be, `run.missing` says why."""
+    if task.size not in oracle.ready.sizes.get(task.case.request, ()):
+        run.missing.append(f"{task.name}: v4-oracle does not offer it")
+        return None
+    try:
+        return measure(task, oracle, lambda: make_side(task.case.name, task.size, task.position), run.repeats)
+    except (Refusal, RuntimeError, MemoryError) as error:  # a broken process ends the whole run
+        run.missing.append(f"{task.name}: {' '.join(str(error).split())[:200]}")
+        return None
 
 
 def decode_in_turn(run: Run, oracle: Oracle) -> None:

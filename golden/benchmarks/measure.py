@@ -3,7 +3,8 @@
 Where a side is quick, both run several times in each turn, and the last run counts: the pause between the sides puts
 threads and processors to sleep, and waking them takes as long as a small kernel. The machine's limits are measured right after each
 of our turns, since a virtual machine's share of memory and of its cores changes by the second. For the same reason the
-positions of a decoded token, whose times should be a line, are run in turn, too.
+positions of a decoded token, whose times should be a line, are run in turn, too, and short rows are visited several times,
+minutes apart.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from protocol import Answer, Oracle, OracleError
@@ -19,7 +20,7 @@ from targets import DECODE_POSITION, Case, Target
 
 REPEATS, FEWEST_REPEATS = 7, 3
 SLOW_SECONDS = 8.0  # of a run, from which the fewest repeats have to do
-SHORT_SECONDS, SHORT_FACTOR = 0.5, 3  # below which there are more
+SHORT_SECONDS, SHORT_VISITS = 0.5, 3  # below which a row is measured so often
 QUICK_SECONDS = 0.1  # below which a pause counts
 TURN_SECONDS, MOST_RUNS_OF_A_TURN = 0.05, 20  # how long quick runs of a turn last together, and how many they are
 ROUNDS = 15  # of a token at several positions
@@ -74,6 +75,18 @@ class Row:
         return statistics.median(self.theirs)
 
     @property
+    def is_short(self) -> bool:
+        """Whether further visits cost little."""
+        return max(self.our_median, self.their_median) < SHORT_SECONDS
+
+    def extended(self, more: Row) -> Row:
+        """With the times of another visit. Raises OracleError where that counted other work."""
+        if (more.flops, more.bytes, more.bound) != (self.flops, self.bytes, self.bound):
+            raise OracleError(f"v4-oracle counts the work of {self.task.name} differently from one visit to the next")
+        return replace(self, ours=self.ours + more.ours, theirs=self.theirs + more.theirs,
+                       limits=self.limits + more.limits)
+
+    @property
     def ratio(self) -> float:
         """How many times as fast as the other side."""
         return self.their_median / self.our_median
@@ -116,14 +129,12 @@ def runs_of_a_turn(side: float, quickest: float) -> int:
 
 
 def repeats_for(slowest: float, repeats: int) -> int:
-    """More of short runs, few of slow ones."""
-    if slowest > SLOW_SECONDS:
-        return min(repeats, FEWEST_REPEATS)
-    return repeats * SHORT_FACTOR if slowest < SHORT_SECONDS else repeats
+    """Few of slow runs."""
+    return min(repeats, FEWEST_REPEATS) if slowest > SLOW_SECONDS else repeats
 
 
 def measure(task: Task, oracle: Oracle, make_side: Callable[[], Side], repeats: int) -> Row:
-    """One row. What the sides raise passes through."""
+    """One visit of one row. What the sides raise passes through."""
     def ask(runs: int) -> Answer:
         return oracle.measure(task.case.request, task.size, runs, task.position if task.asked else None)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from measure import (FEWEST_REPEATS, QUICK_SECONDS, SHORT_FACTOR, SHORT_SECONDS, SLOW_SECONDS, TURN_SECONDS,
+from measure import (FEWEST_REPEATS, QUICK_SECONDS, SHORT_SECONDS, SHORT_VISITS, SLOW_SECONDS, TURN_SECONDS,
                      Row)  # fmt: skip
 from memory import Peak
 from picture import Bar, picture
@@ -186,7 +186,8 @@ def method(run: Run) -> str:
         "Each side runs once to warm up, then both in turn; where the quicker side takes less than "
         f"{QUICK_SECONDS:g} s, each runs twice or more in its turn, {TURN_SECONDS:g} s or so, and the last run counts. "
         "Times are medians with the fastest and the slowest run; "
-        f"{run.repeats} runs, {run.repeats * SHORT_FACTOR} where the slower side takes less than {SHORT_SECONDS:g} s, "
+        f"{run.repeats} runs, {run.repeats * SHORT_VISITS} in {SHORT_VISITS} visits minutes apart where both sides take "
+        f"less than {SHORT_SECONDS:g} s, "
         f"{min(run.repeats, FEWEST_REPEATS)} where it takes more than {SLOW_SECONDS:g} s. The ratio is that of the "
         "medians: above 1 ours is faster. A share of the limit counts the work that the kernel has to do, not what an "
         "implementation spends. transformers runs eagerly, in inference mode, on random weights at the widths of "

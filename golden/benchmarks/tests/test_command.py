@@ -63,6 +63,21 @@ class TestCommand(InFolder):
         self.assertEqual(self.page.read_text(), before)
         self.assertEqual([row["case"] for row in json.loads(figures.read_text())["rows"]], ["csa-layer"])
 
+    def test_short_rows_are_visited_again(self) -> None:
+        figures, slow = self.folder / "figures.json", {1: 0.02, 128: 0.7, 512: 0.02}
+        with patch.object(bench_peers, "library_side",
+                          lambda threads: lambda case, size, position: FixedSide(slow[size])):
+            status, _, errors = self.call("--v4-oracle", self.executable(), "--filter", "router", "--tokens", "1", "128", "512",
+                                          "--threads", "1", "--repeats", "3", "--json", str(figures))
+        self.assertEqual(status, 0, errors)
+        rows = json.loads(figures.read_text())["rows"]
+        self.assertEqual([(row["tokens"], len(row["ours"]), len(row["theirs"]), len(row["limits"])) for row in rows],
+                         [(1, 9, 9, 9), (128, 3, 3, 3), (512, 9, 9, 9)])
+        self.assertEqual([line.split(" against")[0] for line in errors.splitlines() if line.startswith("[")],
+                         ["[visit 1, 1/3] router at 1", "[visit 1, 2/3] router at 128", "[visit 1, 3/3] router at 512",
+                          "[visit 2, 1/2] router at 1", "[visit 2, 2/2] router at 512",
+                          "[visit 3, 1/2] router at 1", "[visit 3, 2/2] router at 512"])
+
     def test_what_is_missing_fails_and_writes_no_page(self) -> None:
         before = self.page.read_text()
         status, output, errors = self.call("--v4-oracle", self.executable(), "--threads", "1", "--repeats", "3")

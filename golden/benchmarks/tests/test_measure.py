@@ -38,7 +38,7 @@ class TestMeasure(InFolder):
         with Oracle([sys.executable, str(FAKE)], 2) as oracle:
             ask = oracle.measure
             with (patch.object(oracle, "measure", lambda *given: (asked.append(given[2]), ask(*given))[1]),
-                  patch.object(measure, "PAUSE_SECONDS", 0.0), patch.object(measure, "SHORT_FACTOR", 1)):
+                  patch.object(measure, "PAUSE_SECONDS", 0.0)):
                 found = measure.measure(Task(CASES["router"], 512), oracle, lambda: side, 3)
         self.assertEqual(found.theirs, [0.02, 0.03, 0.01])
         self.assertEqual(asked, [1, 20, 20, 20])  # each side fills its turn with runs of its own length
@@ -66,7 +66,7 @@ class TestMeasure(InFolder):
         self.assertEqual(len(found.ours), 3)
 
     def test_repeats(self) -> None:
-        self.assertEqual([repeats_for(seconds, 7) for seconds in (0.01, 0.4, 1.0, 8.1)], [21, 21, 7, 3])
+        self.assertEqual([repeats_for(seconds, 7) for seconds in (0.01, 1.0, 8.1)], [7, 7, 3])
 
     def test_row(self) -> None:
         found = row("csa-core", 512, [0.01, 0.03, 0.02], [0.1, 0.2, 0.05], flops=2e9)
@@ -78,6 +78,14 @@ class TestMeasure(InFolder):
         slow = row("csa-core", 512, [0.01], [0.039], flops=2e9)
         self.assertIs(slow.met(2), False)
         self.assertIsNone(row("fp8-matmul-bf16", 512, [1.0], [1.0]).met(2))
+
+    def test_visits(self) -> None:
+        first, second = row("router", 512, [0.1, 0.2], [0.3, 0.4]), row("router", 512, [0.6], [0.7])
+        both = first.extended(second)
+        self.assertEqual((both.ours, both.theirs, len(both.limits)), ([0.1, 0.2, 0.6], [0.3, 0.4, 0.7], 3))
+        self.assertEqual([found.is_short for found in (first, second, both)], [True, False, True])
+        with self.assertRaisesRegex(OracleError, "counts the work of router at 512 differently"):
+            first.extended(row("router", 512, [0.1], [0.1], flops=7.0))
 
     def test_share_of_the_copy(self) -> None:
         found = row("hyper-connection-site", 512, [0.01], [0.1], bytes=1e8, flops=1.0, bound="compute")
