@@ -93,17 +93,22 @@ extension KernelSet {
     _ body: @Sendable (_ tokens: Range<Int>, _ outputs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
   ) {
     let (tokens, outputs) = (shape.tokens, shape.outputs)
-    let floats = kernels.linear.multiply_scratch()
+    /// Scratch holds sums of all tokens that it is made for: long ranges take it several times.
+    @Sendable func doPart(_ tokens: Range<Int>, _ outputs: Range<Int>) {
+      withScratch(kernels.linear.multiply_scratch(Int64(min(tokens.count, Self.mostTokens)))) { scratch in
+        for first in stride(from: tokens.lowerBound, to: tokens.upperBound, by: Self.mostTokens) {
+          body(first..<min(first + Self.mostTokens, tokens.upperBound), outputs, scratch)
+        }
+      }
+    }
     if outputs >= tokens {
       workers.forRanges(
         of: outputs, multipleOf: max(Int(kernels.linear.tile_outputs), group), atLeast: Self.leastOutputs,
         work: tokens * shape.columns
-      ) { range in
-        withScratch(floats) { body(0..<tokens, range, $0) }
-      }
+      ) { doPart(0..<tokens, $0) }
     } else {
-      workers.forRanges(of: tokens, atLeast: Self.leastTokens, work: shape.columns * outputs) { range in
-        withScratch(floats) { body(range, 0..<outputs, $0) }
+      workers.forRanges(of: tokens, atLeast: Self.leastTokens, work: shape.columns * outputs) {
+        doPart($0, 0..<outputs)
       }
     }
   }
@@ -122,4 +127,6 @@ extension KernelSet {
   /// Fewer outputs or tokens than these are not worth what is copied or turned for them.
   private static let leastOutputs = 256
   private static let leastTokens = 512
+  /// A thread's sums of these many take 3 MB of scratch.
+  private static let mostTokens = 2048
 }

@@ -21,7 +21,7 @@ extension GuardedCall {
       return [
         GuardedCall(
           name: "multiply \(tokens), \(columns), \(outputs)", inputs: cut, outputs: count, isWritten: isWritten,
-          scratch: { $0.linear.multiply_scratch() },
+          scratch: { $0.linear.multiply_scratch(t) },
           body: { kernels, inputs, y, scratch in
             kernels.linear.multiply(inputs[0], k + 2, t, k, inputs[1], k + 1, o, y, o + 3, scratch)
           }),
@@ -166,7 +166,7 @@ extension GuardedCall {
         name: "queries \(tokens), \(columns), \(heads), \(width)",
         inputs: [numbers.tensor([tokens, columns]), numbers.tensor([outputs, columns]), angles, angles],
         outputs: tokens * (outputs + 3) - 3, isWritten: { $0 % (outputs + 3) < outputs },
-        scratch: { $0.linear.multiply_scratch() },
+        scratch: { $0.linear.multiply_scratch(t) },
         body: { kernels, inputs, y, scratch in
           kernels.indexer.queries(
             inputs[0], t, k, inputs[1], Int64(heads), Int64(width), inputs[2], inputs[3], p, y, Int64(outputs + 3),

@@ -75,6 +75,8 @@ extension TwinCase {
     let blocks = [383, 384, 385, 401, 770].flatMap { outputs in [17, 40].map { product($0, 5, outputs) } }
     return tokens + fewerThanOutputs + columns + outputs + blocks
       + [product(200, 1030, 43), product(17, 5, 1050), product(29, 390, 390)]
+      // Scratch holds the sums of 2048 tokens.
+      + [product(2049, 390, 3), product(4097, 3, 2), product(2049, 2, 2050)]
   }
 
   static func groupLatentsCases() -> [TwinCase] {

@@ -9,8 +9,8 @@
 typedef struct {
   /// Outputs that are computed at a time: cuts between others cost time.
   int64_t tile_outputs;
-  /// Floats of scratch that `multiply` needs.
-  int64_t (*multiply_scratch)(void);
+  /// Floats of scratch that `multiply` needs for so many tokens.
+  int64_t (*multiply_scratch)(int64_t tokens);
   /// y[t, o] = Σᵢ x[t, i] · weight[o, i], made for many tokens.
   void (*multiply)(
       const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,

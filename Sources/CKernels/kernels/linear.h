@@ -2,7 +2,8 @@
 //
 // Outputs stand in lanes. A block of the weight, some outputs and a chunk of columns, is turned once and stays in the
 // second cache while all tokens go by, as many at a time as a register tile has rows. The sums of the chunks are added up
-// in y in their order, which depends on K alone.
+// in their order, which depends on K alone. Until the last chunk they lie in scratch, tile by tile in whole cache lines:
+// the rows of y begin anywhere and lie far apart.
 
 #define V4_BLOCK_OUTPUTS (2 * V4_LANES)         // of a tile: two vectors
 #define V4_TILE_TOKENS (V4_LANES == 16 ? 14 : 6) // with them 28 of the 32 registers, or 12 of 16
@@ -12,8 +13,9 @@
 #define V4_PANEL_STRIDE (V4_MOST_COLUMNS + 16)
 #define V4_LINE 16 // floats of a cache line
 
-static int64_t V4_NAME(multiply_scratch)(void) {
-  return V4_MOST_OUTPUTS * V4_MOST_COLUMNS + V4_TILE_TOKENS * V4_PANEL_STRIDE;
+/// A turned block, a panel of tokens, and the sums of all tokens so far; each begins at a cache line if scratch does.
+static int64_t V4_NAME(multiply_scratch)(int64_t tokens) {
+  return V4_MOST_OUTPUTS * V4_MOST_COLUMNS + V4_TILE_TOKENS * V4_PANEL_STRIDE + tokens * V4_MOST_OUTPUTS;
 }
 
 /// `count` ≤ V4_BLOCK_OUTPUTS rows of weight, turned: block[i, o], 0 where there is no output.
@@ -45,17 +47,28 @@ V4_INLINE V4_NAME(coming_rows) V4_NAME(due)(V4_NAME(coming_rows) rows, int64_t s
   return (V4_NAME(coming_rows)){rows.start + first * rows.stride, rows.stride, end - first};
 }
 
-/// A register tile: y[t, o] += Σᵢ panel[t, i] · block[i, o]; `fresh` says that y holds no sum of earlier columns yet.
+/// Where a chunk of columns stands among all of them.
+typedef struct {
+  int is_first, is_last;
+} V4_NAME(chunk_place);
+
+/// A register tile: sums[t, o] = so_far[t, o] + Σᵢ panel[t, i] · block[i, o], to y if the chunk is the last one, else to
+/// `so_far` [tokens, V4_BLOCK_OUTPUTS], which holds nothing yet if it is the first.
 /// On the way it asks for the rows that come next, little by little, so that nobody waits for memory later.
 V4_INLINE void V4_NAME(tile)(
     const float *panel, const int tokens, const float *block, int64_t columns, V4_NAME(coming_rows) coming_x,
-    V4_NAME(coming_rows) coming_weight, int64_t outputs, int fresh, float *y, int64_t y_stride) {
+    V4_NAME(coming_rows) coming_weight, int64_t outputs, V4_NAME(chunk_place) chunk, float *so_far, float *y,
+    int64_t y_stride) {
   v4_vec sums[V4_TILE_TOKENS][2];
 #pragma clang loop unroll(full)
   for (int t = 0; t < tokens; t++) {
     sums[t][0] = sums[t][1] = V4_SPLAT(0);
-    __builtin_prefetch(y + t * y_stride, 1, 3);
-    __builtin_prefetch(y + t * y_stride + V4_LANES, 1, 3);
+    __builtin_prefetch(so_far + t * V4_BLOCK_OUTPUTS, 1, 3);
+    __builtin_prefetch(so_far + t * V4_BLOCK_OUTPUTS + V4_LANES, 1, 3);
+    if (chunk.is_last) {
+      __builtin_prefetch(y + t * y_stride, 1, 3);
+      __builtin_prefetch(y + t * y_stride + V4_LANES, 1, 3);
+    }
   }
   for (int64_t i = 0; i < columns; i++) {
     if (i % V4_LINE == 0) {
@@ -77,13 +90,18 @@ V4_INLINE void V4_NAME(tile)(
   const int64_t left = V4_NAME(least)(outputs, V4_LANES), right = outputs - left;
 #pragma clang loop unroll(full)
   for (int t = 0; t < tokens; t++) {
-    float *row = y + t * y_stride;
-    if (!fresh) {
-      sums[t][0] += V4_NAME(load)(row, left);
-      if (right > 0) sums[t][1] += V4_NAME(load)(row + left, right);
+    float *earlier = so_far + t * V4_BLOCK_OUTPUTS, *row = y + t * y_stride;
+    if (!chunk.is_first) {
+      sums[t][0] += V4_LOAD(earlier);
+      sums[t][1] += V4_LOAD(earlier + V4_LANES);
     }
-    V4_NAME(store)(row, sums[t][0], left);
-    if (right > 0) V4_NAME(store)(row + left, sums[t][1], right);
+    if (chunk.is_last) {
+      V4_NAME(store)(row, sums[t][0], left);
+      if (right > 0) V4_NAME(store)(row + left, sums[t][1], right);
+    } else {
+      V4_STORE(earlier, sums[t][0]);
+      V4_STORE(earlier + V4_LANES, sums[t][1]);
+    }
   }
 }
 
@@ -96,13 +114,15 @@ V4_INLINE int V4_NAME(tokens_at_once)(int64_t left) {
 /// One tile for each `V4_BLOCK_OUTPUTS` of the outputs. `tokens` must be a constant.
 V4_INLINE void V4_NAME(tiles)(
     const float *panel, const int tokens, const float *block, int64_t columns, V4_NAME(coming_rows) coming_x,
-    V4_NAME(coming_rows) coming_weight, int64_t outputs, int fresh, float *y, int64_t y_stride) {
+    V4_NAME(coming_rows) coming_weight, int64_t outputs, V4_NAME(chunk_place) chunk, float *so_far, float *y,
+    int64_t y_stride) {
   const int64_t count = (outputs + V4_BLOCK_OUTPUTS - 1) / V4_BLOCK_OUTPUTS;
   for (int64_t s = 0; s < count; s++) {
     const int64_t o = s * V4_BLOCK_OUTPUTS;
     V4_NAME(tile)(
         panel, tokens, block + o * columns, columns, V4_NAME(due)(coming_x, s, count),
-        V4_NAME(due)(coming_weight, s, count), V4_NAME(least)(outputs - o, V4_BLOCK_OUTPUTS), fresh, y + o, y_stride);
+        V4_NAME(due)(coming_weight, s, count), V4_NAME(least)(outputs - o, V4_BLOCK_OUTPUTS), chunk, so_far + o * tokens,
+        y + o, y_stride);
   }
 }
 
@@ -116,10 +136,12 @@ typedef struct {
 } V4_NAME(finish);
 
 /// One block of the weight against all tokens; `next` are the rows that the next block will be turned from. `finish` may
-/// be null.
+/// be null. `so_far`, one tile after the other, holds what earlier chunks of columns gave.
 static void V4_NAME(multiply_block)(
     const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *block, V4_NAME(coming_rows) next,
-    int64_t outputs, int fresh, const V4_NAME(finish) *finish, float *y, int64_t y_stride, float *panel) {
+    int64_t outputs, V4_NAME(chunk_place) chunk, const V4_NAME(finish) *finish, float *y, int64_t y_stride, float *panel,
+    float *so_far) {
+  const int64_t width = V4_NAME(round_up)(outputs, V4_BLOCK_OUTPUTS);
   int count = 0;
   for (int64_t t = 0; t < tokens; t += count) {
     count = V4_NAME(tokens_at_once)(tokens - t);
@@ -132,17 +154,17 @@ static void V4_NAME(multiply_block)(
     // Small tiles at the end ask for nothing: their share was asked for before.
     const V4_NAME(coming_rows) share =
         count == V4_TILE_TOKENS ? V4_NAME(due)(next, t / count, tokens / count) : (V4_NAME(coming_rows)){x, 0, 0};
-    float *rows = y + t * y_stride;
+    float *rows = y + t * y_stride, *sums = so_far + t * width;
     switch (count) {
       case V4_TILE_TOKENS:
-        V4_NAME(tiles)(panel, V4_TILE_TOKENS, block, columns, coming_x, share, outputs, fresh, rows, y_stride);
+        V4_NAME(tiles)(panel, V4_TILE_TOKENS, block, columns, coming_x, share, outputs, chunk, sums, rows, y_stride);
         break;
 #if V4_LANES == 16
-      case 8: V4_NAME(tiles)(panel, 8, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
+      case 8: V4_NAME(tiles)(panel, 8, block, columns, coming_x, share, outputs, chunk, sums, rows, y_stride); break;
 #endif
-      case 4: V4_NAME(tiles)(panel, 4, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
-      case 2: V4_NAME(tiles)(panel, 2, block, columns, coming_x, share, outputs, fresh, rows, y_stride); break;
-      default: V4_NAME(tiles)(panel, 1, block, columns, coming_x, share, outputs, fresh, rows, y_stride);
+      case 4: V4_NAME(tiles)(panel, 4, block, columns, coming_x, share, outputs, chunk, sums, rows, y_stride); break;
+      case 2: V4_NAME(tiles)(panel, 2, block, columns, coming_x, share, outputs, chunk, sums, rows, y_stride); break;
+      default: V4_NAME(tiles)(panel, 1, block, columns, coming_x, share, outputs, chunk, sums, rows, y_stride);
     }
     if (finish) finish->body(finish->context, t, count, outputs, rows, y_stride);
   }
@@ -153,24 +175,26 @@ static void V4_NAME(multiply_and_finish)(
     const float *x, int64_t x_stride, int64_t tokens, int64_t columns, const float *weight, int64_t weight_stride,
     int64_t outputs, const V4_NAME(finish) *finish, float *y, int64_t y_stride, float *scratch) {
   const int keeps_groups = finish && V4_MOST_OUTPUTS % finish->group == 0;
-  float *block = scratch, *panel = scratch + V4_MOST_OUTPUTS * V4_MOST_COLUMNS;
+  float *block = scratch, *panel = block + V4_MOST_OUTPUTS * V4_MOST_COLUMNS;
+  float *so_far = panel + V4_TILE_TOKENS * V4_PANEL_STRIDE;
   for (int64_t o = 0; o < outputs; o += V4_MOST_OUTPUTS) {
     const int64_t height = V4_NAME(least)(outputs - o, V4_MOST_OUTPUTS);
     for (int64_t i = 0; i < columns; i += V4_MOST_COLUMNS) {
       const int64_t width = V4_NAME(least)(columns - i, V4_MOST_COLUMNS);
+      const V4_NAME(chunk_place) chunk = {.is_first = i == 0, .is_last = i + width == columns};
       const float *corner = weight + o * weight_stride + i;
       for (int64_t s = 0; s < height; s += V4_BLOCK_OUTPUTS) {
         V4_NAME(turn_weight)(corner + s * weight_stride, weight_stride, height - s, width, block + s * width);
       }
       V4_NAME(coming_rows) next = {corner + width, weight_stride, height};
-      if (i + width == columns) {
+      if (chunk.is_last) {
         const int64_t after = o + height;
         next.start = weight + after * weight_stride;
         next.count = V4_NAME(least)(outputs - after, V4_MOST_OUTPUTS);
       }
       V4_NAME(multiply_block)(
-          x + i, x_stride, tokens, width, block, next, height, i == 0,
-          keeps_groups && i + width == columns ? finish : 0, y + o, y_stride, panel);
+          x + i, x_stride, tokens, width, block, next, height, chunk, keeps_groups && chunk.is_last ? finish : 0, y + o,
+          y_stride, panel, so_far);
     }
   }
   if (finish && !keeps_groups) finish->body(finish->context, 0, tokens, outputs, y, y_stride);

@@ -3,14 +3,17 @@ extension Mutation {
     Mutation("vector.h", "if (r < height)", "if (r + 1 < height)", "the last output of a square is left out"),
     Mutation("linear.h", "token * high + sums[t][1]", "token * low + sums[t][1]", "the other half of the outputs"),
     Mutation(
-      "linear.h", "keeps_groups && i + width == columns ?", "keeps_groups ?", "finished before all columns are summed"),
+      "linear.h", "keeps_groups && chunk.is_last ?", "keeps_groups && chunk.is_first ?",
+      "finished before all columns are summed"),
     Mutation(
       "linear.h", "V4_MOST_OUTPUTS % finish->group == 0;", "1;", "a group across two blocks is finished in parts"),
     Mutation(
       "linear.h", "if (finish && !keeps_groups) finish->body(finish->context, 0, tokens,",
       "if (finish && !keeps_groups) finish->body(finish->context, 0, tokens - 1,", "the last token is not finished"),
-    Mutation("linear.h", "if (!fresh) {", "if (0) {", "only the last columns count"),
-    Mutation("linear.h", "next, height, i == 0,", "next, height, 0,", "sums begin with what y held"),
+    Mutation("linear.h", "if (!chunk.is_first) {", "if (0) {", "only the last columns count"),
+    Mutation("linear.h", ".is_first = i == 0,", ".is_first = 0,", "sums begin with what scratch held"),
+    Mutation("linear.h", "chunk, so_far + o * tokens,", "chunk, so_far,", "tiles of other outputs hold the same sums"),
+    Mutation("linear.h", "*sums = so_far + t * width;", "*sums = so_far;", "tiles of other tokens hold the same sums"),
     Mutation(
       "linear.h", "*corner = weight + o * weight_stride + i;", "*corner = weight + o * weight_stride;",
       "the first columns of the weight again"),
