@@ -68,7 +68,7 @@ extension TwinCase {
     let tokens = (1...47).map { product($0, 33, 7) } + [127, 128, 129, 257].map { product($0, 19, 29) }
     let fewerThanOutputs = (17...47).map { product($0, 19, 50) }
     // Blocks have 384 columns and 384 outputs, and tiles two vectors of outputs.
-    let columns = [1, 3, 15, 16, 17, 31, 32, 33, 383, 384, 385, 400, 769, 1025].flatMap { columns in
+    let columns = [0, 1, 3, 15, 16, 17, 31, 32, 33, 383, 384, 385, 400, 769, 1025].flatMap { columns in
       [1, 5, 16, 17, 35].map { product($0, columns, 6) }
     }
     let outputs = (1...50).flatMap { outputs in [3, 17].map { product($0, 9, outputs) } }

@@ -179,7 +179,7 @@ static void V4_NAME(multiply_and_finish)(
   float *so_far = panel + V4_TILE_TOKENS * V4_PANEL_STRIDE;
   for (int64_t o = 0; o < outputs; o += V4_MOST_OUTPUTS) {
     const int64_t height = V4_NAME(least)(outputs - o, V4_MOST_OUTPUTS);
-    for (int64_t i = 0; i < columns; i += V4_MOST_COLUMNS) {
+    for (int64_t i = 0; i == 0 || i < columns; i += V4_MOST_COLUMNS) { // sums of no columns are written, too
       const int64_t width = V4_NAME(least)(columns - i, V4_MOST_COLUMNS);
       const V4_NAME(chunk_place) chunk = {.is_first = i == 0, .is_last = i + width == columns};
       const float *corner = weight + o * weight_stride + i;
